@@ -89,6 +89,12 @@ def nearest_positions(old: int, new: int) -> np.ndarray:
     return np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.intp)
 
 
+def outline_px(labels: np.ndarray) -> int:
+    """Length of the outlines in labels `(h, w)`: neighbors, beside or below, that differ."""
+    across = np.count_nonzero(labels[:, 1:] != labels[:, :-1])
+    return int(across + np.count_nonzero(labels[1:] != labels[:-1]))
+
+
 def same_aspect(first: Sequence[int], second: Sequence[int]) -> bool:
     """Whether two sizes differ by a factor alone, to less than a pixel of the smaller."""
     small, large = sorted((tuple(first), tuple(second)))

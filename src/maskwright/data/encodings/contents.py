@@ -10,6 +10,7 @@ import numpy as np
 
 from maskwright.data.encodings.encoding import Value, color_of, packed
 from maskwright.data.encodings.snapping import between_neighbors, in_flat_squares
+from maskwright.data.geometry import outline_px
 from maskwright.data.samples import Item
 from maskwright.imageio import read_mask
 from maskwright.labels import Color
@@ -149,9 +150,7 @@ def _rims(indices: np.ndarray, lines: np.ndarray, areas: list[int]) -> tuple[int
     is_area = np.zeros(256, bool)
     is_area[areas] = True
     rims = indices[lines & between_neighbors(indices)]
-    edges = np.count_nonzero(indices[1:] != indices[:-1])
-    edges += np.count_nonzero(indices[:, 1:] != indices[:, :-1])
-    return int(rims.size), int(np.count_nonzero(is_area[rims])), int(edges)
+    return int(rims.size), int(np.count_nonzero(is_area[rims])), outline_px(indices)
 
 
 def _shown(values: np.ndarray, palette: np.ndarray) -> np.ndarray:

@@ -121,7 +121,7 @@ def _reader() -> str:
     """Hash of the code that reads masks: what other code has read may differ."""
     packages = (maskwright.imageio, maskwright.data.encodings)
     folders = [Path(package.__path__[0]) for package in packages]
-    return _digest(file.read_bytes() for folder in folders for file in sorted(folder.glob("*.py")))
+    return _digest(file.read_bytes() for folder in folders for file in sorted(folder.rglob("*.py")))
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from maskwright.data.geometry import outline_px
 from maskwright.errors import DataError, TooLargeError
 from maskwright.imageio.geo import GeoTags
 from maskwright.imageio.write import palette, rows_of, write_large_mask
@@ -91,7 +92,7 @@ def mask_components(mask: np.ndarray, background: int | None) -> Instances:
 
     Raises `TooLargeError` if the outlines of the mask are too long.
     """
-    _outline_px(mask)
+    _checked_outline_px(mask)
     ids = np.zeros(mask.shape, np.int32)
     classes: list[int] = []
     for label in np.unique(mask).tolist():
@@ -114,7 +115,7 @@ def polygons(
     outlines are too long.
     """
     planes = np.moveaxis(np.atleast_3d(mask.astype(np.uint8, copy=False)), -1, 0)
-    outlines = sum(map(_outline_px, planes))
+    outlines = sum(map(_checked_outline_px, planes))
     if geo is None and outlines <= _QUICK_OUTLINE_PX:
         return json.dumps(pixel_polygons(mask, labels, background)).encode()
     with temporary_folder() as folder:
@@ -146,10 +147,9 @@ def _call_in_process(function: Callable[..., Any], *args: Any) -> None:
         process.close()
 
 
-def _outline_px(mask: np.ndarray) -> int:
-    """Length of the outlines of a mask, px; `TooLargeError` for more than a file can hold."""
-    across = np.count_nonzero(mask[:, 1:] != mask[:, :-1])
-    outlines = int(across + np.count_nonzero(mask[1:] != mask[:-1]))
+def _checked_outline_px(mask: np.ndarray) -> int:
+    """`outline_px` of a mask; `TooLargeError` for more than a file can hold."""
+    outlines = outline_px(mask)
     if outlines > _MOST_OUTLINE_PX:
         raise TooLargeError(
             f"The outlines of the mask are {outlines:,} pixels long; expected at most "

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from maskwright.data.geometry import outline_px
 from maskwright.data.readers.annotations.base import AnnotatedImage, AnnotatedObject
 from maskwright.data.samples import Doubt
 from maskwright.errors import DataError
@@ -77,8 +78,8 @@ def check_order(images: Sequence[AnnotatedImage]) -> list[Doubt]:
             in_rows = [in_order(e, "rows").shape(size) for e in image.objects[:_COMPARED]]
         except DataError:  # told where it is drawn
             continue
-        columns += sum(map(_outline_px, masks))
-        rows += sum(map(_outline_px, in_rows))
+        columns += sum(map(outline_px, masks))
+        rows += sum(map(outline_px, in_rows))
         if header.height == header.width:
             square.append((image.image, np.any(masks, axis=0)))
     if rows < _CLEARLY * columns:
@@ -121,9 +122,3 @@ def _contrast(gray: np.ndarray, mask: np.ndarray) -> float:
     outline = np.concatenate([step[at] for step, at in zip(steps, across, strict=True)])
     usual = np.mean([step.mean() for step in steps])
     return float(outline.mean() / usual) if outline.size and usual else 0.0
-
-
-def _outline_px(mask: np.ndarray) -> int:
-    return int(
-        np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
-    )

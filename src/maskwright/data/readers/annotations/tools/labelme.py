@@ -51,9 +51,9 @@ def _read(source: Source) -> Annotations:
             continue
         annotations.known.add(path)  # its images may be inside, and others beside it
         with annotations.reading(path, "LabelMe annotations"):
-            image = _image(source, path, read_json(path), annotations)
-            annotations.images.append(image)
             namesake = source.images.find(path.stem, path.parent)
+            image = _image(source, path, read_json(path), annotations, namesake)
+            annotations.images.append(image)
             if len(namesake) == 1 and namesake[0] != image.image:
                 contrary.append((path, image.image))
     if contrary:
@@ -72,11 +72,14 @@ LABELME = AnnotationFormat(
 
 
 def _image(
-    source: Source, path: Path, content: Mapping[str, Any], annotations: Annotations
+    source: Source,
+    path: Path,
+    content: Mapping[str, Any],
+    annotations: Annotations,
+    namesake: list[Path],
 ) -> AnnotatedImage:
     """Image of a file: where it says, else of the same name beside it, else the one in the file."""
     stated = str(content["imagePath"])
-    namesake = source.images.find(path.stem, path.parent)
     paths = source.images.find(stated, path.parent) or namesake
     if source.description.pair_by == "name":
         paths = namesake or paths
