@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -18,7 +17,7 @@ from maskwright.data.readers.probe import classes_by_sample, probe
 from maskwright.data.readers.resolve import list_samples
 from maskwright.data.readers.stated_encoding import encoding_of, stated_meanings, stated_values
 from maskwright.data.readers.tables import add_instance_files, assign_cases
-from maskwright.data.rivals import doubt_rivals
+from maskwright.data.rivals import compare_rivals
 from maskwright.data.samples import Doubt, Note, Sample, SkippedFile, counted
 from maskwright.data.splits import assign_splits, make_fold
 from maskwright.errors import ConfigError, DataError
@@ -167,7 +166,7 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
         doubts=(*layout.doubts, *doubts, *(r for r in remarks if isinstance(r, Doubt))),
         fit=probed.fit.fit,
     )
-    return replace(dataset, doubts=(*dataset.doubts, *doubt_rivals(dataset, layout.rivals)))
+    return compare_rivals(dataset, layout.rivals, description.classes is not None)
 
 
 def _check_overlap(samples: Sequence[Sample], overlap: object, root: Path) -> None:

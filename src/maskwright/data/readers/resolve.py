@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from maskwright.data.readers.volumes.arrays import ARRAYS
 from maskwright.data.readers.volumes.dicom_reader import DICOM
 from maskwright.data.readers.volumes.nifti_reader import NIFTI
 from maskwright.data.readers.volumes.nnunet import NNUNET
-from maskwright.data.samples import Note, counted, grouped, join_words
+from maskwright.data.samples import Note, Sample, counted, grouped, join_words
 from maskwright.errors import DataError
 
 _DOUBT = 0.5  # confidence from which a reader that is not taken is named
@@ -142,13 +143,14 @@ def _divide(source: Path, place: Place, layout: Layout) -> None:
             split_by_lists(source, layout, tables=False)
 
 
-def list_rival(rival: Rival) -> Layout | None:
-    """Samples of a format that was not taken, drawn with background 0; `None` of other masks."""
+def list_rival(rival: Rival) -> tuple[list[Sample], list[str]]:
+    """Samples of a format that was not taken, drawn as labels, and names; none of other masks."""
     place = rival.found.read()
-    if not isinstance(place, Place) or not place.title:
-        return None
+    if not isinstance(place, Place) or not place.title or place.description is None:
+        return [], []
     layout = _read(place, [], [])
-    return layout if isinstance(layout, Layout) else None
+    samples = layout.samples if isinstance(layout, Layout) else []
+    return samples, place.description.classes or []
 
 
 def _read(place: Place, notes: list[Note], rivals: list[Rival]) -> Layout | Place:
@@ -163,8 +165,10 @@ def _read(place: Place, notes: list[Note], rivals: list[Rival]) -> Layout | Plac
         raise DataError(_not_recognized(place))
     surest, recognition = max(candidates, key=lambda candidate: candidate[1].confidence)
     if recognition.confidence < 1:
+        without = {"classes": None, "colors": None}  # others have classes of their own
+        own = place.description and place.description.model_copy(update=without)
         others = [
-            Rival(reader.name, found)
+            Rival(reader.name, reader.recognize(replace(place, description=own)) or found)
             for reader, found in candidates
             if reader is not surest and found.confidence >= _DOUBT
         ]
