@@ -147,6 +147,17 @@ def test_a_photo_that_is_cut_out_is_a_mask_of_two_classes(tmp_path):
     assert set(np.unique(read_mask(tmp_path / "classes.png").values)) == {0, 40, 200}
 
 
+def test_smooth_alpha_of_a_mask_darkens_its_edges(tmp_path):
+    alpha = np.repeat([[0, 10, 60, 120, 180, 240]], 2, axis=0).astype(np.uint8)
+    color = np.full((2, 6, 3), (200, 100, 0), np.uint8)
+    path = saved(tmp_path / "soft.png", np.dstack([color, alpha]))
+    expected = np.round(color * (alpha / 240)[..., None])  # 240 is opaque here
+    np.testing.assert_array_equal(read_mask(path).values, expected)
+    alpha = np.minimum(alpha, 60)  # few values: an overlay, whose colors count
+    path = saved(tmp_path / "overlay.png", np.dstack([color, alpha]))
+    np.testing.assert_array_equal(read_mask(path).values, color * (alpha > 0)[..., None])
+
+
 def test_alpha_is_dropped(tmp_path):
     pixels = np.dstack([COLORS, GRAY])
     for name in ("x.png", "x.webp"):

@@ -41,7 +41,7 @@ _FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
 """All that Pillow may open; others of its formats start programs, such as Ghostscript."""
 _MASK_COLORS = 256  # of classes and objects in a mask, at most; photos have more
 _COLORED = 0.05  # colors a pixel, from which they are those of a photo
-_OPAQUE = 128
+_SMOOTH = 5  # values of alpha, from which it fades at edges
 _NOT_FINITE = -(2**31)  # stands for NaN and for what is beyond in a mask of floats
 # The limit of Pillow is a global below ours; the lock restricts its removal to one `open`.
 _PILLOW_LIMIT = threading.Lock()
@@ -100,8 +100,8 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
     """Values of a mask as stored, orientation applied.
 
     Palette indices are not converted; one-bit masks become 0 and 255, like the 8-bit masks that
-    they are often mixed with; alpha is dropped, and transparent pixels become 0; of a photo that is
-    cut out, opaque ones become 255; gray colors become a single channel. JPEG and other lossy
+    they are often mixed with; alpha is dropped, and transparent pixels become 0, colors at smooth
+    edges of alpha darker; of a photo that is cut out, opaque ones become 255; gray colors become a single channel. JPEG and other lossy
     formats, whose values differ from the original labels, are cut to 0 and 255 where they are
     clearly black and white. Raises `DataError` as in
     `read_image`; also for others of these formats, and for fractional values.
@@ -145,8 +145,7 @@ def _mask_values(path: str | Path | NamedBytes, values: np.ndarray, alpha: bool)
         # Some tools store the mask in the alpha channel only, over an arbitrary color.
         cut_out = values.shape[2] == 4 and _is_cut_out(values)
         colors = np.full_like(values[..., :1], 255) if cut_out else values[..., :-1]
-        inside = values[..., -1:] >= (_OPAQUE if cut_out else 1)
-        values = colors * inside.astype(values.dtype)
+        values = _over_black(colors, values[..., -1:])
     if values.shape[2] not in {1, 3}:
         raise DataError(
             f"{path} has {values.shape[2]} channels; expected a mask of one, the label of each "
@@ -157,6 +156,15 @@ def _mask_values(path: str | Path | NamedBytes, values: np.ndarray, alpha: bool)
     if values.dtype != np.uint8:
         raise DataError(f"{path} contains {values.dtype} colors; expected 8 bits in a color mask.")
     return values
+
+
+def _over_black(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colors `(h, w, c)` where there is any alpha `(h, w, 1)`; of smooth alpha, in proportion."""
+    if len(np.unique(alpha)) < _SMOOTH:
+        return colors * (alpha > 0).astype(colors.dtype)
+    share = alpha / alpha.max()
+    smooth: np.ndarray = np.round(colors * share).astype(colors.dtype)
+    return smooth
 
 
 def _is_cut_out(values: np.ndarray) -> bool:
