@@ -101,10 +101,10 @@ def read_mask(path: str | Path | NamedBytes, max_pixels: int = MAX_PIXELS) -> Ra
 
     Palette indices are not converted; one-bit masks become 0 and 255, like the 8-bit masks that
     they are often mixed with; alpha is dropped, and transparent pixels become 0, colors at smooth
-    edges of alpha darker; of a photo that is cut out, opaque ones become 255; gray colors become a single channel. JPEG and other lossy
-    formats, whose values differ from the original labels, are cut to 0 and 255 where they are
-    clearly black and white. Raises `DataError` as in
-    `read_image`; also for others of these formats, and for fractional values.
+    edges of alpha darker; of a photo that is cut out, opaque ones become 255; gray colors become a
+    single channel. JPEG and other lossy formats, whose values differ from the original labels, are
+    cut to 0 and 255 where they are clearly black and white. Raises `DataError` as in `read_image`;
+    also for others of these formats, and for fractional values.
     """
     with _open(path, max_pixels) as image:
         values, palette = image.mask_values()
