@@ -34,6 +34,7 @@ class MaskFolders:
         # Words in all paths of images, such as `Dermoscopic` in PH2, need not be in those of masks.
         self._common = {word for word, count in counts.items() if count == len(sources)}
         self._distinct = counts.keys() - self._common
+        self._parts = {part for source in sources for part in _parts(source)}
         self._by_words = grouped(masks, lambda folder: tuple(sorted(folder.words)))
         self._by_word: dict[str, list[Folder]] = {}
         for folder in masks:
@@ -54,24 +55,54 @@ class MaskFolders:
     def wider(self, source: Folder) -> list[MaskFolder]:
         """Folders with further words, such as those of classes.
 
-        Those that share most words with the images; none with a word of other folders of images.
+        Those that share most words with the images, and those beside them; none with a word, or a
+        folder's whole name, of other folders of images.
         """
         own = set(source.words)
         rare = own & self._distinct
         fits = min((self._by_word.get(word, []) for word in rare), key=len, default=self._masks)
-        ranked: dict[int, list[Folder]] = {}
+        missing: dict[Path, int] = {}
         for folder in fits:
             words = set(folder.words)
-            if rare <= words and words != own and not (words - own) & self._distinct:
-                ranked.setdefault(len(own - words), []).append(folder)
-        nearest = ranked[min(ranked)] if ranked else []
-        return [
-            MaskFolder(
-                folder,
-                tuple(w for part in folder.rest for w in words_of(part) if w.casefold() not in own),
-            )
-            for folder in _same_split(nearest, source)
-        ]
+            if _is_inside(folder, source):  # class_2 of scan_1 is not of scan_2
+                foreign = (_parts(folder) - _parts(source)) & self._parts
+            else:
+                foreign = (words - own) & self._distinct
+            if rare <= words and words != own and not foreign:
+                missing[folder.path] = len(own - words)
+        least = min(missing.values(), default=0)
+        beside = {path.parent for path, count in missing.items() if count == least}
+        nearest = [f for f in fits if f.path in missing and f.path.parent in beside]
+        return [MaskFolder(f, _further_words(f, source)) for f in _same_split(nearest, source)]
+
+
+def _parts(folder: Folder) -> set[str]:
+    return {part.casefold() for part in folder.rest}
+
+
+def _is_inside(folder: Folder, source: Folder) -> bool:
+    """Whether the path of a folder holds all names of another's, not only their words."""
+    return bool(source.rest) and _parts(source) <= _parts(folder)
+
+
+def _further_words(folder: Folder, source: Folder) -> tuple[str, ...]:
+    """Words of the path of a folder of masks that the path of the images lacks.
+
+    The 1 of scan_1 is not that of scan_1/class_1.
+    """
+    own = set(source.words)
+    result: list[str] = []
+    for part in folder.rest:
+        words = words_of(part)
+        lacking = [word for word in words if word.casefold() not in own]
+        as_whole = _is_inside(folder, source) and part.casefold() not in _parts(source)
+        numbered = as_whole and words[-1].isdecimal() and own.isdisjoint(_words(words[:-1]))
+        result += words if numbered else lacking
+    return tuple(result)
+
+
+def _words(words: Sequence[str]) -> set[str]:
+    return {word.casefold() for word in words}
 
 
 def _same_split(folders: Sequence[Folder], source: Folder) -> list[Folder]:

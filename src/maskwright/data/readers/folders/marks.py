@@ -30,10 +30,10 @@ DERIVED_WORDS = frozenset(
 
 _OBJECT_WORDS = OBJECT_WORDS | {"instanceids", "instance_ids", "inst"}
 _OBJECT_WORDS |= {"tra"}  # markers of tracks in the Cell Tracking Challenge
-_KIND_WORDS = MASK_WORDS | IMAGE_WORDS - {"x"}
+_KIND_WORDS = (MASK_WORDS | IMAGE_WORDS) - {"x", "y", "l"}
 _BRUSH = re.compile(r"(?P<annotation>annotation-\d+-by-\d+)-tag-(?P<tag>.+)-\d+$", re.IGNORECASE)
 _CLASS_NUMBER = re.compile(r"(?:class|cls|grade|type|category|cat|zone|c)\d+", re.IGNORECASE)
-_CLASS = re.compile(rf"[^\W\d_]{{2}}|{_CLASS_NUMBER.pattern}", re.IGNORECASE)  # not a hash
+_CLASS = re.compile(rf"(?:[lr]_)?[^\W\d_]{{2}}|{_CLASS_NUMBER.pattern}", re.IGNORECASE)  # no hash
 _ORDINALS = {"first": 1, "second": 2, "third": 3}
 
 

@@ -11,6 +11,25 @@ def plain(stem: str) -> str:
     return unicodedata.normalize("NFC", stem).casefold()
 
 
+def unpadded(stem: str) -> str:
+    """Plain stem with numbers without leading zeros."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", plain(stem))
+
+
+def without_shared_ending(images: Mapping[str, Path]) -> dict[str, Path]:
+    """Images by their unpadded stems without the words that all of them end with.
+
+    As `x_rgb_anon` of masks `x_gt_labels`; none where two would have one name.
+    """
+    parts = {stem: re.split(r"([ _\-.]+)", unpadded(stem)) for stem in images}
+    while len(parts) > 1 and all(len(words) > 2 for words in parts.values()):
+        if len({tuple(words[-2:]) for words in parts.values()}) > 1:
+            break
+        parts = {stem: words[:-2] for stem, words in parts.items()}
+    names = {"".join(words): images[stem] for stem, words in parts.items()}
+    return names if len(names) == len(images) else {}
+
+
 def by_number_alone(masks: Sequence[Path], free: Mapping[str, Path]) -> dict[Path, Path]:
     """Pair `t007.tif` with `man_seg007.tif`, where all names of each side are alike but for it."""
     images = _numbers(free.values())

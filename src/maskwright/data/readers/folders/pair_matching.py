@@ -1,11 +1,17 @@
 """Which mask belongs to which image, by their names alone."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskwright.data.readers.folders.numbering import are_shifted, by_number_alone, plain
+from maskwright.data.readers.folders.numbering import (
+    are_shifted,
+    by_number_alone,
+    plain,
+    unpadded,
+    without_shared_ending,
+)
 from maskwright.data.readers.folders.roles import ANNOTATOR, IMAGE_WORDS, MASK_WORDS, role_of_file
 from maskwright.data.readers.splits.split_words import SPLIT_WORDS
 from maskwright.data.samples import grouped
@@ -36,21 +42,30 @@ class Matches:
     by_number: bool = False
     shifted: bool = False
 
+    @property
+    def num_masks(self) -> int:
+        """Masks in all pairs."""
+        return sum(len(masks) for _, masks in self.pairs)
+
 
 def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False) -> Matches:
     """Pair images and masks of two folders, or of one.
 
     First by equal stems, then by stems without words such as `_mask`, `img_` or `_sat` (with a
     number after it, an image has several masks), then by endings or beginnings that leftover masks
-    share, then, if `by_number`, `t007` with `man_seg007` where nothing else fits. Upper and lower
-    case do not matter. Images of the same stem are ambiguous, unless masks are named after both, as
-    `x.jpg.png` or `x_jpg.png`; of masks of the same stem, one of
-    which is a JPEG, the other is taken. `shifted` tells that the numbers of the masks are those of
-    the images, shifted.
+    share, then, if `by_number`, where nothing else fits, `t007` with `man_seg007`, or as before
+    without leading zeros and without the ending that all images share. Upper and lower
+    case only matter where images differ in nothing else. Images of the same stem are ambiguous,
+    unless masks are named after both, as `x.jpg.png` or `x_jpg.png`; of masks of the same stem, one
+    of which is a JPEG, the other is taken. `shifted` tells that the numbers of the masks are those
+    of the images, shifted.
     """
     by_stem = grouped(images, lambda image: plain(image.stem))
     ambiguous = [path for paths in by_stem.values() if len(paths) > 1 for path in paths]
     free = {stem: paths[0] for stem, paths in by_stem.items() if len(paths) == 1}
+    masks_of = _by_letter_case(ambiguous, masks)
+    ambiguous = [path for path in ambiguous if path not in masks_of]
+    masks = _without(masks, [mask for (mask,) in masks_of.values()])
     stems = {plain(mask.stem) for mask in masks}
     for path in list(ambiguous):
         named = {plain(path.name), plain(f"{path.stem}_{path.suffix[1:]}")} & stems
@@ -59,7 +74,6 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
             ambiguous.remove(path)
     every, left = dict(free), list[Path]()
     copies: list[Path] = []
-    masks_of: dict[Path, list[Path]] = {}
     for stem, same in grouped(masks, lambda mask: plain(mask.stem)).items():
         sharp = [path for path in same if path.suffix.lower() not in LOSSY]
         copies += [path for path in same if len(sharp) == 1 and path != sharp[0]]
@@ -85,6 +99,9 @@ def match(images: Sequence[Path], masks: Sequence[Path], by_number: bool = False
     numbered = by_number and not masks_of
     if numbered:
         take(by_number_alone(left, free))
+    if by_number and not masks_of:
+        take(_by_ending(left, without_shared_ending(every), stem_of=unpadded))
+        numbered = False
     pairs = [
         (image, sorted(masks_of[image], key=lambda p: natural_key(p.name)))
         for image in images
@@ -137,6 +154,17 @@ def _by_annotator(stem: str) -> bool:
     return match is not None and match.start() > 0 and match.end() == len(stem)
 
 
+def _by_letter_case(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, list[Path]]:
+    """Mask of each image with exactly its stem, such as `A0` beside `a0`."""
+    masks_of = grouped(masks, lambda mask: mask.stem)
+    by_stem = grouped(images, lambda image: image.stem)
+    return {
+        same[0]: masks_of[stem]
+        for stem, same in by_stem.items()
+        if len(same) == len(masks_of.get(stem, ())) == 1
+    }
+
+
 def _begins(stem: str, stems: Collection[str]) -> list[int]:
     """Where a stem can be cut so that what is before is another stem."""
     return [m.start() for m in _NOT_ALPHANUMERIC.finditer(stem) if stem[: m.start()] in stems]
@@ -172,7 +200,10 @@ def _by_words(
 
 
 def _by_ending(
-    masks: Sequence[Path], free: Mapping[str, Path], alone: bool = False
+    masks: Sequence[Path],
+    free: Mapping[str, Path],
+    alone: bool = False,
+    stem_of: Callable[[str], str] = plain,
 ) -> dict[Path, Path]:
     """Pair `x_scratch.png` and `x_dent.png`, or `scratch_x.png`, with `x.png`.
 
@@ -184,7 +215,7 @@ def _by_ending(
     names |= {name: free[stems[0]] for name, stems in bare.items() if len(stems) == 1}
 
     def cut(mask: Path) -> tuple[str, Path] | None:
-        whole = plain(mask.stem)
+        whole = stem_of(mask.stem)
         if brush := _BRUSH.fullmatch(whole):
             images = [names[n] for n in (f"task-{brush['task']}", brush["task"]) if n in names]
             return (whole[brush.end("task") :], images[0]) if images else None

@@ -1,7 +1,7 @@
 """Which images and masks of which folders belong together."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from maskwright.data.readers.folders.candidates import (
     assign_roles,
     without_derived,
 )
-from maskwright.data.readers.folders.marks import DERIVED_WORDS, Mark, Pair, mark_of
+from maskwright.data.readers.folders.marks import Pair, mark_of
 from maskwright.data.readers.folders.numbering import plain
 from maskwright.data.readers.folders.pair_matching import (
     Matches,
@@ -19,50 +19,9 @@ from maskwright.data.readers.folders.pair_matching import (
     match,
     split_folder,
 )
+from maskwright.data.readers.folders.pairing import Pairing, add_skipped
 from maskwright.data.readers.folders.roles import Folder, role_of, role_of_file
-from maskwright.data.samples import SkippedFile, grouped
-
-
-@dataclass
-class Pairing:
-    """All pairs of a data set, and `reasons` why other files are in none.
-
-    `style` is for people; `shifted` are folders whose images and masks are numbered alike but for
-    the start; `unpaired` are images without masks, `spare` files made of images or masks.
-    """
-
-    pairs: list[Pair] = field(default_factory=list)
-    style: str = ""
-    shifted: list[Path] = field(default_factory=list)
-    skipped: list[SkippedFile] = field(default_factory=list)
-    unpaired: list[Pair] = field(default_factory=list)
-    spare: set[Path] = field(default_factory=set)
-    reasons: dict[Path, str] = field(default_factory=dict)
-
-    @property
-    def alone(self) -> list[Path]:
-        """Images and masks in no pair."""
-        return [*(pair.image for pair in self.unpaired), *(file.path for file in self.skipped)]
-
-    def add(self, found: Sequence[tuple[MaskFolder, Matches]], source: Folder, group: Path) -> None:
-        """Add pairs whose images lie in a folder, with the masks of all folders that fit.
-
-        `group` is equal for images whose masks are named alike.
-        """
-        members: dict[tuple[Path, str | None], list[tuple[Path, Mark]]] = {}
-        for candidate, matches in found:
-            folder = candidate.folder
-            for image, masks in matches.pairs:
-                of_image = members.setdefault((image, source.split or folder.split), [])
-                of_image += [(m, mark_of(m, image, folder, candidate.extra)) for m in masks]
-            for path in matches.ambiguous:
-                self.reasons[path] = "several files of the same name fit together"
-            self.spare.update(matches.copies)
-            if matches.shifted and source.path not in self.shifted:
-                self.shifted.append(source.path)
-        for (image, split), masks_of in members.items():
-            paths, marks = zip(*masks_of, strict=True)
-            self.pairs.append(Pair(image, paths, split, source.rest, marks, group))
+from maskwright.data.samples import grouped
 
 
 @dataclass(frozen=True)
@@ -111,16 +70,25 @@ def pair_folders(folders: Sequence[Folder], by_order: bool = False) -> Pairing:
         else:
             unpaired.append(source)
     stems = [plain(file.stem) for source in unpaired for file in source.files]
-    for source in unpaired if len(set(stems)) == len(stems) else []:
-        used = {mask for pair in result.pairs for mask in pair.masks}
-        free = [f for f in mask_folders if f.split in {source.split, None}]
-        free = [replace(f, files=tuple(p for p in f.files if p not in used)) for f in free]
-        candidates = [MaskFolder(folder, ()) for folder in free if folder.files]
-        if style := _by_name(source, candidates, search, least=0.5):
-            styles.append(style)
+    if len(set(stems)) == len(stems):
+        styles += _by_any(unpaired, mask_folders, search)
     result.style = max(sorted(set(styles)), key=styles.count, default="")
-    _add_skipped(folders, mask_folders, result)
+    add_skipped(folders, mask_folders, result)
     return result
+
+
+def _by_any(sources: Sequence[Folder], masks: Sequence[Folder], search: _Search) -> Iterator[str]:
+    """Pair folders of images with any masks that are left: all by names, before any by number."""
+    left = list(sources)
+    for by_number in (False, True):
+        for source in list(left):
+            used = {mask for pair in search.result.pairs for mask in pair.masks}
+            free = [f for f in masks if f.split in {source.split, None}]
+            free = [replace(f, files=tuple(p for p in f.files if p not in used)) for f in free]
+            candidates = [MaskFolder(folder, ()) for folder in free if folder.files]
+            if style := _by_name(source, candidates, search, 0.5, by_number=by_number):
+                left.remove(source)
+                yield style
 
 
 def _by_name(
@@ -129,17 +97,22 @@ def _by_name(
     search: _Search,
     least: float = 0.0,
     beside: Sequence[MaskFolder] = (),
+    *,
+    by_number: bool = True,
 ) -> str:
     """Pair files of folders by their names; masks `beside` are looked at where others fit."""
 
     def fitting(candidates: Sequence[MaskFolder], least: float) -> list[tuple[MaskFolder, Matches]]:
-        pair = in_order if search.by_order else partial(match, by_number=True)
+        pair = in_order if search.by_order else partial(match, by_number=by_number)
         found = [(c, pair(source.files, c.folder.files)) for c in candidates]
-        sizes = [min(len(source.files), len(c.folder.files)) for c in candidates]
         return [
             (candidate, matches)
-            for (candidate, matches), size in zip(found, sizes, strict=True)
-            if matches.pairs and len(matches.pairs) >= least * size
+            for candidate, matches in found
+            if matches.pairs
+            and (
+                len(matches.pairs) >= least * len(source.files)
+                or matches.num_masks >= least * len(candidate.folder.files)
+            )
         ]
 
     found = fitting(candidates, least)
@@ -209,32 +182,3 @@ def _beside(source: Folder, search: _Search) -> str:
     search.result.reasons |= alone
     search.result.add([(found, matches)], source, group)
     return "images and masks side by side"
-
-
-def _add_skipped(
-    folders: Sequence[Folder], mask_folders: Sequence[Folder], result: Pairing
-) -> None:
-    """Say of each image file that is in no pair why that is so."""
-    used = {file for pair in result.pairs for file in (pair.image, *pair.masks)} | result.spare
-    partners = {file.parent for file in used}
-    of_masks = {id(folder) for folder in mask_folders}
-    for folder in folders:
-        left = [file for file in folder.files if file not in used]
-        # Numbered objects beside masks of classes, and pictures of masks, are not missed.
-        beside = folder.role == "objects" or folder.title.casefold() in DERIVED_WORDS
-        if beside and id(folder) not in of_masks:
-            continue
-        if id(folder) in of_masks:
-            reason = "mask without an image"
-            if folder.path not in partners:
-                reason = "mask in a folder without images"
-            result.skipped += [
-                SkippedFile(p, result.reasons.get(p, reason), unpaired="mask") for p in left
-            ]
-            continue
-        for file in left:
-            if file in result.reasons:
-                reason = result.reasons[file]
-                result.skipped.append(SkippedFile(file, reason, unpaired="image"))
-            else:
-                result.unpaired.append(Pair(file, (), folder.split, folder.rest))

@@ -27,8 +27,10 @@ def labels_and_cases(
         at_level = {(split, rest[level]) for split, rest in paths if len(rest) > level}
         names = {name for _, name in at_level}
         splits = Counter(split for split, _ in at_level)
-        portions = all(PORTION.fullmatch(name) for name in names)
-        if len(names) > 1 and max(splits.values()) > 1 and not portions:
+        portions = [PORTION.fullmatch(name) for name in names]
+        starts = {portion and portion["start"] for portion in portions}
+        is_portion = all(portions) and len(starts) == 1  # not patient1_part1 beside patient2_part1
+        if len(names) > 1 and max(splits.values()) > 1 and not is_portion:
             with_digit = sum(any(c.isdigit() for c in name) for name in names)
             (numbered if with_digit > len(names) / 2 else named).append(level)
     labels = [next((rest[n] for n in reversed(named) if n < len(rest)), None) for rest in rests]

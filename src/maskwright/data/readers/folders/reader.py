@@ -13,7 +13,8 @@ from maskwright.data.readers.folders.class_pages import num_layers, split_layers
 from maskwright.data.readers.folders.described import described_folders
 from maskwright.data.readers.folders.doubts import doubt_shifted, doubt_splits
 from maskwright.data.readers.folders.marks import Pair
-from maskwright.data.readers.folders.pairs import Pairing, pair_folders
+from maskwright.data.readers.folders.pairing import Pairing
+from maskwright.data.readers.folders.pairs import pair_folders
 from maskwright.data.readers.folders.paths import labels_and_cases
 from maskwright.data.readers.folders.variants import resolve_variants
 from maskwright.data.readers.splits.split_files import split_by_lists

@@ -40,8 +40,11 @@ ANNOTATOR = re.compile(
 _NEUTRAL_WORDS = frozenset(
     {"png", "jpg", "jpeg", "tif", "tiff", "machine", "human", "files", "set", "all"}
 )
-PORTION = re.compile(r"(?:fold|split|batch|chunk|part|subset)[ _\-]?\d+", re.IGNORECASE)
-"""Names of portions of a data set, which are neither cases nor classes."""
+PORTION = re.compile(
+    r"(?P<start>.*[ _\-])?(?:fold|split|batch|chunk|part|subset|images|imgs)[ _\-]?\d+",
+    re.IGNORECASE,
+)
+"""Names of portions of a data set, such as `HAM_images_part_1`: neither cases nor classes."""
 _ENUMERATED = re.compile(r"(?:\d{1,2}|[a-z])[.)]\s+", re.IGNORECASE)  # as in `1. Original Images`
 _RUN_FILES = frozenset({"model_card.json", "environment.json"})  # of trained models, not data
 _ARRAY_SUFFIXES = {".npy", ".npz"}

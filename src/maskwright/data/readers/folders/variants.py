@@ -1,5 +1,6 @@
 """Several masks of an image: objects, classes, annotators, fields of view, or two readings."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,14 @@ from maskwright.data.readers.folders.doubts import (
     doubt_spare,
     exact_glob,
 )
-from maskwright.data.readers.folders.marks import Mark, MarkKind, Pair, glob_of, short_names
+from maskwright.data.readers.folders.marks import (
+    Mark,
+    MarkKind,
+    Pair,
+    class_parts,
+    glob_of,
+    short_names,
+)
 from maskwright.data.samples import Doubt, Note, first_few
 from maskwright.imageio import read_mask
 
@@ -37,12 +45,26 @@ class Variants:
 
 def resolve_variants(pairs: Sequence[Pair], root: Path) -> Variants:
     """Decide which masks of each image are used and what they are, by their marks alone."""
-    result = Variants(list(pairs))
+    result = Variants(_without_shards(pairs))
     _take_views(result, root)
     _drop_derived(result, root)
     _take_first_annotator(result, root)
     _decide(result, root)
     return result
+
+
+def _without_shards(pairs: Sequence[Pair]) -> list[Pair]:
+    """Pairs without folders that differ by numbers, where all masks of an image are in one of them.
+
+    Their files must tell classes, as `masks/0/00001_skin.png`.
+    """
+    marks = {mark for pair in pairs for mark in pair.marks}
+    one_each = all(len({mark.extra for mark in pair.marks}) == 1 for pair in pairs if pair.marks)
+    names = {re.sub(r"\d+", "#", mark.extra) for mark in marks}
+    if not one_each or len(names) > 1 or not all(all(class_parts(mark)) for mark in marks):
+        return list(pairs)
+    bare = {mark: replace(mark, extra="") for mark in marks}
+    return [replace(pair, marks=tuple(bare[mark] for mark in pair.marks)) for pair in pairs]
 
 
 def _drop(result: Variants, kept: Sequence[Pair]) -> list[Path]:
