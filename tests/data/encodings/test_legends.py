@@ -82,6 +82,18 @@ def test_legends_with_values_are_read(tmp_path, name, text, values):
         ("dataset.json", json.dumps({"labels": VALUES})),
         ("dataset.json", json.dumps({"labels": {str(v): n for n, v in VALUES.items()}})),
         ("id2label.json", json.dumps({v: n for n, v in VALUES.items()})),
+        ("label2id.json", json.dumps(VALUES)),
+        ("classes.yaml", "names: [background, scratch, dent, rust]"),
+        ("codes.txt", "background\nscratch\ndent\nrust\n"),  # as fastai's CamVid
+        ("category_id.txt", "0\tbackground\n1\tscratch\n2\tdent\n3\trust\n"),  # FoodSeg103
+        ("classes.txt", "0 -> background\n1 -> scratch\n2 -> dent\n3 -> rust\n"),
+        (
+            "label_map.pbtxt",
+            'item {\n  id: 1\n  name: "scratch"\n}\n'
+            'item { name: "/m/2" id: 2 display_name: "dent" }'
+            "item { id: 3 name: 'rust' }",
+        ),
+        ("config_v2.0.json", json.dumps({"labels": [{"name": n} for n in NAMES]})),  # Mapillary
     ],
 )
 def test_names_beside_the_data(tmp_path, file, text):
@@ -91,6 +103,30 @@ def test_names_beside_the_data(tmp_path, file, text):
     assert dataset.labels.names == NAMES
     np.testing.assert_array_equal(labels, SCENES)
     assert not dataset.doubts
+
+
+def test_names_with_signs_are_whole_lines(tmp_path):
+    write_set(tmp_path, SCENES)
+    (tmp_path / "classes.txt").write_text('background\nmoss & lichen\n"rust"\na: b\n')
+    names = open_dataset(tmp_path).labels.names
+    assert names == ("background", "moss & lichen", "rust", "a: b")
+
+
+def test_names_beside_a_manifest(tmp_path):
+    write_set(tmp_path, SCENES)
+    rows = [f"images/{number}.png,masks/{number}.png" for number in range(len(SCENES))]
+    (tmp_path / "manifest.csv").write_text("\n".join(["image,mask", *rows]))
+    (tmp_path / "classes.txt").write_text("\n".join(NAMES))
+    assert open_dataset(tmp_path).labels.names == NAMES
+
+
+def test_a_legend_that_cannot_be_read_is_told(tmp_path):
+    write_set(tmp_path, SCENES)
+    (tmp_path / "classes.json").write_text("{background, scratch}")
+    (tmp_path / "labels.csv").write_text("0.png,benign\n1.png,malign\n")  # of whole images
+    notes = {note.code: note.text for note in open_dataset(tmp_path).notes}
+    assert "classes.json is named as a list of classes" in notes["unread_legend"]
+    assert "labels.csv" not in notes["unread_legend"]
 
 
 def test_what_ade20k_does_not_name_is_void(tmp_path):

@@ -1,6 +1,5 @@
 """Class maps in files beside a data set: classes.txt, class_dict.csv, dataset.json and others."""
 
-import csv
 import json
 import re
 from collections.abc import Sequence
@@ -9,45 +8,65 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data.encodings.class_map import ClassEntry, ClassMap
-from maskwright.errors import DataError
-from maskwright.imageio import IMAGE_SUFFIXES, whole_number
-from maskwright.labels import MAX_CLASSES, Color, parse_color
+from maskwright.data.encodings.legend_lines import color_of, entries_of_text
+from maskwright.errors import ConfigError, DataError
+from maskwright.imageio import IMAGE_SUFFIXES, read_yaml, whole_number
+from maskwright.labels import MAX_CLASSES
 
 _STEMS = (
     {"classes", "class_names", "classnames", "class_colors", "categories", "category", "_classes"}
     | {"labels", "label_names", "labelmap", "label_map", "label_colors", "label_colours", "legend"}
-    | {"colors", "colours", "obj_names", "meta", "objectinfo150", "id2label"}
+    | {"colors", "colours", "obj_names", "objectinfo150", "id2label", "label2id", "codes"}
+    | {"class_list", "label_list", "class_map", "category_id"}
 )
-_NAME_COLUMNS = ("name", "class_name", "class", "label", "title")
-_VALUE_COLUMNS = ("value", "pixel value", "pixel_value", "index", "idx", "id", "class_id")
+_YAML = frozenset({".yaml", ".yml"})
+_ITEM = re.compile(r"\bitem\s*\{([^}]*)\}")  # of TensorFlow's label_map.pbtxt
+_FIELD = re.compile(r"(\w+)\s*:\s*(\"[^\"]*\"|'[^']*'|\d+)")
 _IGNORE_LINE = "__ignore__"  # the first line of a list of names by labelme, for no value
-_TRIPLE = re.compile(r"[(\[]?\s*(\d+)[,;\s]+(\d+)[,;\s]+(\d+)\s*[)\]]?")
-_ORDERED = re.compile(r"(?P<number>\d+)[.)]\s+(?P<name>\D.*)")  # 1. dent
-_NUMBERED = re.compile(r"(?P<name>\D(?:.*[^\d\s])?)\s+(?P<number>\d+)")  # dent 1
-_SPACED = re.compile(r"((?:\d+\s+)+)?(\D.*?)(\s+#[0-9a-fA-F]{6}|(?:\s+\d+){3})?", re.DOTALL)
 
 
-def find_class_map(folder: Path, nested: int = 2) -> ClassMap | None:
+def find_class_map(folder: Path, nested: int = 2) -> tuple[ClassMap | None, list[str]]:
     """Class map from files with usual names in `folder`, else at most `nested` folders below it.
 
-    Of several files, the one that says most; `rival` names one that says otherwise.
+    Of several files, the one that says most; `rival` names one that says otherwise. Also the files
+    that have such a name, list no images, and cannot be read as a class map.
     """
-    folders = [folder]
+    folders, unread = [folder], []
     for _ in range(nested + 1):
         entries = [path for each in folders for path in sorted(each.iterdir())]
-        files = [path for path in entries if _is_legend(path) and path.is_file()]
-        maps = [m for path in files if (m := read_class_map(path, path.relative_to(folder)))]
+        maps = []
+        for path in entries:
+            usual = _is_usual(path)
+            if not (usual or _may_hold_legend(path)) or not path.is_file():
+                continue
+            source = path.relative_to(folder)
+            if found := read_class_map(path, source):
+                maps.append(found)
+            elif usual and not _lists_images(path):
+                unread.append(source.as_posix())
         if maps:
-            return _richest(maps)
+            return _richest(maps), unread
         folders = [p for p in entries if not p.suffix and p.name[:1] != "." and p.is_dir()]
-    return None
+    return None, unread
 
 
-def _is_legend(path: Path) -> bool:
+def _is_usual(path: Path) -> bool:
+    """Whether a file has a name as class maps have."""
     name, suffix = path.stem.lower(), path.suffix.lower()
-    usual = name in _STEMS or "class_dict" in name
-    usual = usual and suffix in {".csv", ".txt", ".json"}
-    return usual or suffix == ".names" or path.name.lower() == "dataset.json"
+    usual = name in _STEMS or "class_dict" in name or "colormap" in name
+    usual = usual and suffix in {".csv", ".txt", ".json", *_YAML}
+    return usual or suffix in {".names", ".pbtxt"}
+
+
+def _may_hold_legend(path: Path) -> bool:
+    """Whether a file that is often something else may hold a class map."""
+    name, is_json = path.stem.lower(), path.suffix.lower() == ".json"
+    return is_json and (name in {"dataset", "meta"} or name.startswith("config"))
+
+
+def _lists_images(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace").lower()
+    return any(suffix in text for suffix in IMAGE_SUFFIXES)
 
 
 def _richest(maps: Sequence[ClassMap]) -> ClassMap:
@@ -74,16 +93,12 @@ def read_class_map(path: Path, source: Path | None = None) -> ClassMap | None:
 
     Understood are rows of a name with `r,g,b`, `#rrggbb` or a number, in any order, CVAT's
     `name:r,g,b::`, one name a line, and JSON of names, of name to color or number, of number to
-    name, and of objects with `name` or `title`, `color` and `id`.
+    name, and of objects with `name` or `title`, `color` and `id`; YAML of the same, and label maps
+    of TensorFlow.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() == ".json":
-            content = json.loads(text)
-            entries = _from_json(_nnunet(content) if path.stem == "dataset" else content)
-        else:
-            entries = _from_lines(text)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError):
+        entries = _read_entries(path)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ConfigError, DataError):
         return None
     if path.stem.lower() == "objectinfo150":
         # ADE20K lists synonyms, the usual name first; what is none of the 150 is not scored.
@@ -98,86 +113,24 @@ def read_class_map(path: Path, source: Path | None = None) -> ClassMap | None:
     return ClassMap(tuple(entries), (source or Path(path.name)).as_posix())
 
 
-def _from_lines(text: str) -> list[ClassEntry]:
-    lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[:2] != "# "]
-    for delimiter in ("\t", ";", ","):
-        reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-        rows = [[cell.strip("\"' ") for cell in row] for row in reader]
-        header = [cell.lower() for cell in rows[0]] if rows else []
-        named = next((header.index(word) for word in _NAME_COLUMNS if word in header), None)
-        if header in [[word] for word in _NAME_COLUMNS]:
-            lines = lines[1:]
-        elif named is not None and len(header) > 1:
-            valued = next((header.index(word) for word in _VALUE_COLUMNS if word in header), None)
-            return [_entry_of(row, named, valued) for row in rows[1:]]
-    parsed = []
-    for line in _numbers_first(lines):
-        # CVAT ends its lines with parts and actions of a class, which are no colors.
-        cells = re.split(r"[,;\t=]+", ",".join(line.split(":")[:2]))
-        parts = [part for cell in cells for part in _columns(cell.strip())]
-        parsed.append(_entry([part.strip("\"' ") for part in parts], None))
-    return [entry for entry in parsed if entry is not None]
+def _read_entries(path: Path) -> list[ClassEntry]:
+    suffix, text = path.suffix.lower(), path.read_text(encoding="utf-8-sig")
+    if suffix == ".pbtxt":
+        return [_from_item(dict(_FIELD.findall(item))) for item in _ITEM.findall(text)]
+    if suffix in _YAML:
+        return _from_json(read_yaml(path))
+    if suffix != ".json":
+        return entries_of_text(text)
+    content = json.loads(text)
+    if path.stem.lower().startswith("config"):
+        return [_from_object(label) for label in content["labels"]]
+    return _from_json(_nnunet(content) if path.stem == "dataset" else content)
 
 
-def _numbers_first(lines: list[str]) -> list[str]:
-    """Lines of `dent 1` or `1. dent` as `1,dent`, where all have other names and other numbers."""
-    for form in (_ORDERED, _NUMBERED):
-        matches = [match for line in lines if (match := form.fullmatch(line.strip()))]
-        names, numbers = ({match[part] for match in matches} for part in ("name", "number"))
-        if matches and len(lines) == len(names) == len(numbers):
-            return [f"{match['number']},{match['name']}" for match in matches]
-    return lines
-
-
-def _entry_of(cells: list[str], named: int, valued: int | None) -> ClassEntry:
-    """Entry from the cells of a row below a header with a column of names, perhaps of values."""
-    if valued is None:
-        entry = _entry(cells, named)
-        if entry is None:
-            raise ValueError(f"Expected a name, received {cells}.")
-        return entry
-    others = [cell for place, cell in enumerate(cells) if place not in (named, valued)]
-    entry = _entry(["color", *others], 0) if len(others) in (1, 3) else None
-    return ClassEntry(cells[named], int(cells[valued]), entry.color if entry else None)
-
-
-def _columns(cell: str) -> list[str]:
-    """Numbers and color before or after a name, set off by spaces; `grade 1` is a name."""
-    match = _SPACED.fullmatch(cell)
-    if match is None:
-        return cell.split() if re.fullmatch(r"[\d\s]+", cell) else [cell]
-    return [*(match[1] or "").split(), match[2], *(match[3] or "").split()]
-
-
-def _entry(cells: list[str], named: int | None) -> ClassEntry | None:
-    """Entry from the cells of a row; `ValueError` if several cells could be the name."""
-    triple = next((match for cell in cells if (match := _TRIPLE.fullmatch(cell))), None)
-    if triple is not None:  # a color in one cell
-        cells = [*(cell for cell in cells if cell != triple[0]), *triple.groups()]
-    numbers = [number for cell in cells if (number := whole_number(cell)) is not None]
-    words = [cell for cell in cells if cell and not cell.isdecimal()]
-    hexes = [word for word in words if re.fullmatch(r"#[0-9a-fA-F]{6}", word)]
-    names = [word for word in words if word not in hexes]
-    if named is not None and named < len(cells):
-        names = [cells[named]]
-    if len(names) > 1:
-        raise ValueError(f"Expected one name, received {names}.")
-    if not names:
-        return None
-    color = parse_color(hexes[0]) if hexes else None
-    if color is None and len(numbers) >= 3:
-        color = _color(numbers[-3:])
-        numbers = numbers[:-3]
-    return ClassEntry(names[0], numbers[0] if numbers else None, color)
-
-
-def _color(values: Any) -> Color:
-    if isinstance(values, str):
-        return parse_color(values)
-    red, green, blue = (int(value) for value in values[:3])
-    if not all(0 <= value <= 255 for value in (red, green, blue)):
-        raise DataError(f"Expected a color from 0 to 255, received {values}.")
-    return red, green, blue
+def _from_item(fields: dict[str, str]) -> ClassEntry:
+    """Entry of an item in a label map, which may have a name for people beside its key."""
+    name = fields.get("display_name", fields["name"])
+    return ClassEntry(name.strip("\"'"), int(fields["id"]))
 
 
 def _from_json(content: Any) -> list[ClassEntry]:
@@ -203,7 +156,7 @@ def _from_pair(key: str, value: Any) -> ClassEntry:
         return replace(entry, value=number)
     if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
         return ClassEntry(key, int(value))
-    return ClassEntry(key, color=_color(value))
+    return ClassEntry(key, color=color_of(value))
 
 
 def _from_object(item: Any) -> ClassEntry:
@@ -211,4 +164,4 @@ def _from_object(item: Any) -> ClassEntry:
     color = next((item[key] for key in ("color", "colour", "rgb") if key in item), None)
     value = next((item[key] for key in ("id", "value", "index") if key in item), None)
     value = value if isinstance(value, int) else None
-    return ClassEntry(str(name), value, None if color is None else _color(color))
+    return ClassEntry(str(name), value, None if color is None else color_of(color))

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maskwright.data.encodings.class_map import ClassMap
+from maskwright.data.encodings.legends import find_class_map
 from maskwright.data.readers.description import Description
-from maskwright.data.samples import Doubt, Note, Sample, SkippedFile
+from maskwright.data.samples import Doubt, Note, Sample, SkippedFile, first_few
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ class Layout:
     def note(self, code: str, text: str) -> None:
         """Add a note."""
         self.notes.append(Note(code, text))
+
+    def find_names(self, root: Path) -> None:
+        """Take the class map of a file beside the data, which wins over a guessed one."""
+        found, unread = find_class_map(root)
+        self.class_map = found or self.class_map
+        if unread:
+            self.note(
+                "unread_legend",
+                f"{first_few(unread, 4)} is named as a list of classes, but cannot be read as one, "
+                f"and is not used; expected a name a line, perhaps with its value or color.",
+            )
 
     def split(self, split_of: Mapping[str, str], reason: str) -> None:
         """Give samples the splits of their ids; others are skipped for the reason."""

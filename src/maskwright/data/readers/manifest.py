@@ -52,8 +52,8 @@ def read_manifest(path: Path, name: str | None = None, converted: bool = False) 
     `instances` may name a file of object numbers, `spacing_mm` state the size of a pixel, as `0.7`
     or, by rows and columns, `0.8x0.7`, `field_of_view` name a mask outside of which pixels are
     ignored, and `classes` the class that each of the masks shows; labels of all masks are classes,
-    too, where images have several. `name` is what the data set states the file as; `converted`
-    tells that people have not written it. `DataError` if a column or a row is wrong.
+    too, where images have several. `name` is what the data set states the file as, `converted` that
+    nobody has written it. `DataError` if a column or a row is wrong.
     """
     name = name or path.name
     header, rows = read_rows(path)
@@ -78,6 +78,8 @@ def read_manifest(path: Path, name: str | None = None, converted: bool = False) 
     if "classes" not in header:
         layout.samples = labels_as_classes(layout.samples)
     layout.objects = any(len(sample.masks) > 1 for sample in layout.samples)
+    if not converted:
+        layout.find_names(path.parent)
     if splits not in {"", "split"}:
         layout.note("splits", f"Splits are the column {splits!r} of {name}.")
     unstated = [sample for sample in layout.samples if sample.split is None]
@@ -96,15 +98,12 @@ def _doubt_empty(unstated: Sequence[Sample], column: str) -> Doubt:
     settle = "Write `splits: {}` into data.yaml for splits that are drawn, or the names or "
     settle += "patterns of the images of each split, such as `splits: {train: ['a*'], test: [b]}`."
     if column:
-        settle = f"Fill the column {column!r}, with another word than train, val and test for "
-        settle += "what is not to be used; or write `splits: {}` into data.yaml for splits "
-        settle += "that are drawn."
-    return Doubt(
-        "unstated_split",
+        settle = f"Fill the column {column!r}, with another word than train, val and test for what "
+        settle += "is not used; or write `splits: {}` into data.yaml for splits that are drawn."
+    text = (
         f"{counted(len(unstated), 'image')} in no split, such as {unstated[0].image.name}, while "
-        f"others are in one: to be trained on, or not.",
-        settle,
     )
+    return Doubt("unstated_split", f"{text}others are in one: to be trained on, or not.", settle)
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, named_as_voc
-from maskwright.data.encodings.legends import find_class_map
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.class_pages import num_layers, split_layers
@@ -85,7 +84,7 @@ def _read(place: Place, pairing: Pairing) -> Layout | Place:
     if description.splits is None:
         _assign_splits(root, layout)
     _note_paths(layout)
-    layout.class_map = find_class_map(root) or layout.class_map
+    layout.find_names(root)
     layers = num_layers(layout.samples)
     return split_layers(place, layout, layers) if layers else layout
 
