@@ -98,17 +98,26 @@ def check_together(
     _learn(joined, odd)
     other = rng.uniform(0, 255, (1, 64, 32, channels)).astype(np.float32)
     expected = [np.asarray(logits) for logits in joined(other, training=False)]
-    with tempfile.TemporaryDirectory() as folder:
-        joined.save(Path(folder) / "model.keras")
-        again = keras.models.load_model(Path(folder) / "model.keras")
-    for name, found, own in zip(joined.output_names, again(other), expected, strict=True):
+    again = _reloaded_logits(joined, other)
+    for name, found, own in zip(joined.output_names, again, expected, strict=True):
         assert np.isfinite(own).all(), f"the logits of {name} are not finite"
         _require_equal(found, own, f"{name} reloaded")
+    gc.collect()  # the gradients and the second model, each as large as the first
     if export:
         _require_export(joined, (other, odd))
     shared = encode.model.count_params()
     mains = {d: keras.Model(head.inputs, head.outputs[0]) for d, head in heads.items()}
     return {decoder: int(shared + main.count_params()) for decoder, main in mains.items()}
+
+
+def _reloaded_logits(model: Any, images: np.ndarray) -> list[np.ndarray]:
+    """What a model gives after it was saved and loaded."""
+    import keras
+
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model.keras")
+        again = keras.models.load_model(Path(folder) / "model.keras")
+    return [np.asarray(logits) for logits in again(images)]
 
 
 def _learn(model: Any, images: np.ndarray) -> None:

@@ -52,3 +52,9 @@ def test_wrong_labels_are_refused(names, colors, said):
 def test_what_is_no_color_is_refused(text):
     with pytest.raises(DataError, match="Expected a color"):
         parse_color(text)
+
+
+def test_names_have_no_control_characters():
+    assert Labels.create(["Hintergrund", "\u06a9\u0648\u0647\u200c\u0647\u0627"])
+    with pytest.raises(DataError, match="printable"):
+        Labels.create(["background", "a\x1b[31m"])

@@ -22,7 +22,12 @@ def one_line(text: str) -> str:
     if len(line) > _MOST_CHARACTERS:
         half = _MOST_CHARACTERS // 2 - 1
         line = f"{line[:half]}…{line[-half:]}"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return printable(line)
+
+
+def printable(text: str) -> str:
+    """Text with escapes for what a terminal would act on or cannot print, but for line breaks."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 class MaskwrightWarning(UserWarning):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import category
 
 import cv2
 import numpy as np
@@ -50,6 +51,8 @@ class Labels:
             raise DataError(f"Expected 1 to {MAX_CLASSES} classes; received {len(self.names)}.")
         if other := [name for name in self.names if not isinstance(name, str)]:
             raise DataError(f"Expected text as the name of each class; received {other[0]!r}.")
+        if other := [name for name in self.names if any(category(c) == "Cc" for c in name)]:
+            raise DataError(f"Expected class names of printable characters; received {other[0]!r}.")
         if len(set(self.names)) != len(self.names):
             repeated = sorted({name for name in self.names if self.names.count(name) > 1})
             raise DataError(f"Expected unique class names; repeated: {', '.join(repeated)}.")

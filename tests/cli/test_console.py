@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from maskwright.cli.console import print_message
 from maskwright.export.engines import quiet_stderr
 
 WARNS = """
@@ -29,3 +30,8 @@ def test_what_a_library_writes_to_the_descriptor_is_dropped(capfd):
         os.write(2, b"INFO: of others\n")
     os.write(2, b"ours\n")
     assert capfd.readouterr().err == "ours\n"
+
+
+def test_names_of_files_cannot_drive_a_terminal(capsys):
+    print_message("failed: a\x1b]0;b\a.png:\nno image")
+    assert capsys.readouterr().err == "failed: a\\x1b]0;b\\x07.png:\nno image\n"

@@ -168,6 +168,30 @@ def test_images_of_gdal_need_no_georeference(tmp_path):
         assert windows.geo is None
 
 
+@pytest.mark.parametrize("sides", [(64, 64), (64, 32), (64, "nan")])
+def test_mosaics_are_not_shrunk_for_which_gdal_opens_overviews_elsewhere(tmp_path, sides):
+    pytest.importorskip("rasterio")
+    write_geotiff(tmp_path / "a.tif", RGB[:64, :64])
+    rects = (
+        f"<{n}Rect xOff='0' yOff='0' xSize='{s}' ySize='{s}'/>"
+        for n, s in zip(("Src", "Dst"), sides, strict=True)
+    )
+    (tmp_path / "a.vrt").write_text(
+        f"<VRTDataset rasterXSize='64' rasterYSize='64'><VRTRasterBand dataType='Byte' band='1'>"
+        f"<SimpleSource><SourceFilename relativeToVRT='1'>a.tif</SourceFilename>{''.join(rects)}"
+        f"</SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    if sides == (64, 64):
+        with open_windows(tmp_path / "a.vrt") as windows:
+            np.testing.assert_array_equal(windows.read(0, 64, 0, 64)[..., 0], RGB[:64, :64, 0])
+    else:
+        with (
+            pytest.raises(DataError, match="shrinks its sources"),
+            open_windows(tmp_path / "a.vrt"),
+        ):
+            pass
+
+
 @pytest.mark.parametrize("name", ["a.jp2", "a.img", "a.vrt", "a"])
 @pytest.mark.parametrize("source", ["../outside.tif", "/vsicurl/http://127.0.0.1:9/a.tif"])
 def test_xml_of_gdal_opens_no_file_outside_its_folder(tmp_path, name, source):

@@ -9,6 +9,7 @@ import pytest
 from made_up_models import as_file, one_model, registry, two_squares
 from maskwright.errors import ConfigError
 from maskwright.serving import ServerLimits, serve, sign_in
+from maskwright.serving.current import client_of
 from maskwright.serving.problems import CODES, DISK_FULL
 from maskwright.serving.sign_in import check_token
 
@@ -189,8 +190,15 @@ def test_a_proxy_before_loopback(asking, host, origin, status):
 def test_a_public_address_needs_a_token_and_has_no_path():
     with pytest.raises(ConfigError, match="so a token is needed"):
         serve("no-model", limits=ServerLimits(public_url=URL))
-    with pytest.raises(ConfigError, match="without a path"):
-        serve("no-model", token=TOKEN, limits=ServerLimits(public_url=f"{URL}/masks"))
+    wrong = f"{URL}/masks", f"{URL}:443", f"{URL}:99999", "https://a..b", "https://..."
+    for url in wrong:
+        with pytest.raises(ConfigError, match="without a path"):
+            serve("no-model", token=TOKEN, limits=ServerLimits(public_url=url))
+
+
+def test_clients_of_both_versions_of_the_protocol_are_told_apart():
+    assert client_of("::ffff:10.0.0.7") == client_of("10.0.0.7") == "10.0.0.7"
+    assert client_of("2001:db8::1") == client_of("2001:db8::2") != client_of("2001:db8:1::1")
 
 
 def test_the_docs_work_with_a_token(asking):

@@ -18,7 +18,7 @@ from maskwright.cli.plan import plan, search
 from maskwright.cli.predict import predict
 from maskwright.cli.regions import app as regions
 from maskwright.cli.train import demo, lr_find, train
-from maskwright.errors import MaskwrightError, MaskwrightWarning
+from maskwright.errors import MaskwrightError, MaskwrightWarning, printable
 
 app = Typer(
     name="maskwright",
@@ -68,7 +68,10 @@ def main() -> None:
     except (MaskwrightError, OSError) as error:  # a full disk, a folder that may not be written
         if debug:
             raise
-        echo(f"maskwright: {error}", err=True)
+        text = str(error)
+        if isinstance(error, OSError) and error.filename is None:
+            text = f"A file could not be written or read: {error.strerror or error}."
+        echo(printable(f"maskwright: {text}"), err=True)
         sys.exit(getattr(error, "exit_code", 1))
     except ModuleNotFoundError as error:
         if debug or error.name not in ("tensorflow", "tensorflow_cpu"):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from typer import Exit, echo
 
+from maskwright.errors import printable
+
 if TYPE_CHECKING:
     from maskwright.training import Run
 
@@ -19,7 +21,7 @@ def out() -> Console:
 
 def print_message(text: str) -> None:
     """Print a message on standard error."""
-    echo(text, err=True)
+    echo(printable(text), err=True)
 
 
 def read_settings(pairs: list[str] | None, **options: Any) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def serve(
             f'"maskwright[serve]"'
         ) from None
     limits = serving.ServerLimits(
-        public_url=None if public_url is None else public_url.rstrip("/").lower(),
+        public_url=None if public_url is None else _origin(public_url),
         queue=queue,
         seconds=seconds,
         pixels=round(max_megapixels * 10**6),
@@ -129,3 +129,9 @@ def serve(
         on_message=print_message,
         ready=show,
     )
+
+
+def _origin(address: str) -> str:
+    """Address as browsers send it: in lower case, without a slash at its end or the usual port."""
+    text = address.rstrip("/").lower()
+    return text.removesuffix(":443" if text.startswith("https:") else ":80")

@@ -67,7 +67,9 @@ def _read(folder: Path) -> dict[str, list[str]]:
         ):
             raise ValueError("other keys or values than expected")
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        known = isinstance(error, OSError | ValueError)
+        reason = error if known else "other values than expected"
         raise ModelError(
-            f"{path} is no record of training images ({error}); copy or export the model again."
+            f"{path} is no record of training images ({reason}); copy or export the model again."
         ) from None
     return recorded

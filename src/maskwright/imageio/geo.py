@@ -26,6 +26,7 @@ _DRIVERS = {
 """The only driver that may open a file, by its first bytes: others would follow what it names."""
 _SOURCES = (*list(_DRIVERS)[:2], b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _VRT_BYTES = 2**24
+_MOST_SHRUNK = 1.1  # of the sources of a mosaic; beyond, GDAL looks for overviews
 _VRT_TAG = re.compile(
     "VRTDataset|VRTRasterBand|SRS|GeoTransform|Metadata|MDI|Description|UnitType|Offset|Scale"
     "|NoDataValue|ColorInterp|ColorTable|Entry|CategoryNames|Category|MaskBand|SimpleSource"
@@ -81,7 +82,13 @@ def _check_mosaic(path: Path) -> None:
     if path.stat().st_size > _VRT_BYTES:
         raise DataError(f"{path} is longer than any mosaic; convert it with `gdal_translate`.")
     place = path.parent.resolve()
-    for element in ElementTree.fromstring(path.read_bytes()).iter():
+    root = ElementTree.fromstring(path.read_bytes())
+    if any(map(_shrinks, root.iter())):
+        raise DataError(
+            f"{path} shrinks its sources, for which GDAL opens what they name as overviews; "
+            f"expected a mosaic at their size: convert it with `gdal_translate`."
+        )
+    for element in root.iter():
         named = element.text or ""
         right = bool(_VRT_TAG.fullmatch(element.tag)) and element.get("subClass") is None
         if right and element.tag == "SourceFilename":
@@ -97,6 +104,15 @@ def _check_mosaic(path: Path) -> None:
                 f"{path} has {element.tag} {named.strip()[:80]!r}; expected a mosaic of TIFF or "
                 f"JPEG 2000 files in its own folder: convert it with `gdal_translate`."
             )
+
+
+def _shrinks(source: ElementTree.Element) -> bool:
+    """Whether an element of a VRT draws a part of a source into a smaller place."""
+    old, new = source.find("SrcRect"), source.find("DstRect")
+    if old is None or new is None:
+        return False
+    sides = [(float(old.get(n, "inf")), float(new.get(n, "0"))) for n in ("xSize", "ySize")]
+    return any(not before <= _MOST_SHRUNK * after for before, after in sides)
 
 
 def geo_tags(page: Any) -> GeoTags | None:

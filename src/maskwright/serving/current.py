@@ -33,4 +33,6 @@ def client_of(peer: str) -> str:
         address = ipaddress.ip_address(peer)
     except ValueError:
         return peer
-    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), False))
+    if address.version == 4 or address.ipv4_mapped:  # the latter where a server listens to both
+        return str(getattr(address, "ipv4_mapped", None) or address)
+    return str(ipaddress.ip_network((address, 64), False))

@@ -28,7 +28,11 @@ from maskwright.serving.sign_in import check_token
 _BACKLOG = 2048
 _SENDING_S = 5  # that a response may take to be sent when the server ends
 _POLL_S = 0.01
-_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d+)?")
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_ORIGIN = re.compile(
+    rf"(?P<scheme>https?)://({_LABEL}(\.{_LABEL})*|\[[0-9a-f:]+\])(:(?P<port>\d{{1,5}}))?"
+)
+_USUAL_PORTS = {"http": 80, "https": 443}  # that browsers leave out
 _PROXIES = ["127.0.0.1", "::1"]  # may say, with a public address, for whom they ask
 _SIGNAL_POLL_S = 0.1
 
@@ -149,12 +153,12 @@ def serve(
     limits = limits or ServerLimits()
     loopback = is_loopback(host)
     public_url = limits.public_url
-    is_public = not loopback or public_url is not None
-    if public_url is not None and not _ORIGIN.fullmatch(public_url):
+    if public_url is not None and not _is_origin(public_url):
         raise ConfigError(
-            f"Expected a public address such as https://masks.example.org, in lower case and "
-            f"without a path, received {public_url!r}."
+            f"Expected a public address such as https://masks.example.org, in lower case, without "
+            f"a path and without the usual port of its scheme, received {public_url!r}."
         )
+    is_public = not loopback or public_url is not None
     if token is not None:
         check_token(token)
     if token is None and is_public:
@@ -179,3 +183,11 @@ def serve(
             ready(address)
             while not received:
                 time.sleep(_SIGNAL_POLL_S)
+
+
+def _is_origin(address: str) -> bool:
+    """Whether an address is one that browsers send as `Origin`."""
+    match = _ORIGIN.fullmatch(address)
+    if match is None or match["port"] is None:
+        return match is not None
+    return 0 < int(match["port"]) < 2**16 and int(match["port"]) != _USUAL_PORTS[match["scheme"]]

@@ -58,6 +58,11 @@ class Checkpoint:
         self.every_seconds, self.writes = every_seconds, writes
         self.written = time.monotonic()
 
+    @property
+    def exists(self) -> bool:
+        """Whether one has been written, in this run or before."""
+        return self.folder is not None and (self.folder / "last.npz").exists()
+
     def due(self) -> bool:
         """Whether there is a folder, and enough time has passed."""
         return self.folder is not None and time.monotonic() - self.written >= self.every_seconds

@@ -108,10 +108,11 @@ class TrainingLoop:
             except FloatingPointError:
                 raise self._diverged(float("nan")) from None
             except OSError as error:
-                rest = "; the last good checkpoint remains" if self.checkpoint.folder else ""
+                rest = "; the last good checkpoint remains" if self.checkpoint.exists else ""
+                again = "continue with --resume" if self.checkpoint.folder else "start again"
                 raise TrainingError(
                     f"Training stopped because a file could not be written ({error}){rest}: make "
-                    f"room, then continue with --resume."
+                    f"room, then {again}."
                 ) from error
         return self.state
 
@@ -221,7 +222,7 @@ class TrainingLoop:
         )
 
     def _diverged(self, loss: float) -> TrainingError:
-        state, stored = self.state, self.checkpoint.folder is not None
+        state, stored = self.state, self.checkpoint.exists
         rest = "the last good checkpoint remains" if stored else "nothing was stored"
         return TrainingError(
             f"The loss or its gradient is no longer a finite number (loss {loss} in epoch "

@@ -15,6 +15,8 @@ from PIL import Image
 
 from maskwright.errors import DataError
 from maskwright.imageio import NamedBytes, read_header, read_mask
+from maskwright.imageio.header import reading
+from maskwright.imageio.rasters import checked_png
 from maskwright.rle import decode_rle, fill_polygons
 
 _ELLIPSE_POINTS = 360
@@ -194,6 +196,6 @@ def png_mask(data: bytes) -> np.ndarray:
     file = NamedBytes("the bitmap", data)
     if read_header(file).format != "PNG":
         raise DataError("expected a bitmap as PNG")
-    with Image.open(io.BytesIO(data)) as image:
+    with reading(file), Image.open(io.BytesIO(checked_png(file))) as image:
         pixels = np.asarray(image.getchannel("A") if "A" in image.getbands() else image)
     return (pixels if pixels.ndim == 2 else pixels.max(axis=2)) > 0
