@@ -1,5 +1,7 @@
 """Corrections while answers come late, fail, or come from a second tab."""
 
+import re
+
 import numpy as np
 import pytest
 from browser_models import MASKS, browser_models
@@ -103,6 +105,41 @@ def test_a_stroke_called_saved_survives_a_reload(site, open_page, app):
     np.testing.assert_array_equal(saved_mask(page), FILLED)
 
 
+def test_images_that_cannot_be_read_at_a_reload_are_read_later(site, open_page, app):
+    page = open_page(site, allowed=("500",))
+    for name in ("0.png", "1.png", "2.png"):
+        show(page, name=name)
+    page.locator(".pick", has_text="1.png").click()
+    settled(page, expected(OWN))
+    fill_the_hole(page)
+    expect(states(page)).to_have_text(["done", "changed", "done"])
+    stored = page.evaluate("JSON.parse(sessionStorage.getItem('maskwright.images'))")
+    app.failing = {f"GET /api/images/{stored[1]['id']}", "GET /api/runs"}
+    page.reload()
+    later = re.compile("cannot be read now, and will be asked for again. The disk has failed.")
+    expect(states(page)).to_have_text(["done", later, "done"])
+    show(page, name="new.png")  # the list is stored again
+    page.reload()
+    expect(states(page)).to_have_text(["done", later, "done", "done"])
+    app.failing = set()
+    expect(states(page)).to_have_text(["done", "changed", "done", "done"])
+    page.locator(".pick", has_text="1.png").click()
+    settled(page, expected(FILLED))
+
+
+def test_a_slow_reload_loses_no_image(site, open_page, app):
+    page = open_page(site)
+    for name in ("0.png", "1.png"):
+        show(page, name=name)
+    app.late = {"GET /api/images": 1}
+    page.reload()
+    page.set_input_files("#files", png("new.png"))
+    expect(states(page).last).to_have_text(re.compile("waiting|predicting|done"))
+    app.late = {}
+    page.reload()
+    expect(states(page)).to_have_text(["done"] * 3)
+
+
 def test_an_answer_that_is_lost_is_no_conflict(site, open_page, app):
     page = open_page(site, allowed=("503",))
     show(page)
@@ -156,10 +193,10 @@ def test_a_kept_correction_is_replaced_only_when_asked(site, open_page, keep):
     show(page, name="again.png")
     page.get_by_role("button", name="Add to training data").click()
     expect(page.get_by_role("button", name="Add to training data")).to_be_enabled()
-    assert "another mask, perhaps a corrected one" in questions[0]
+    assert "already, as slide.png, with another mask, perhaps a corrected one. " in questions[0]
     np.testing.assert_array_equal(read_mask(file).values, FILLED)
     page.get_by_role("button", name="Add to training data").click()
-    expect(page.locator(".notice.good")).to_contain_text("again.png was added to")
+    expect(page.locator(".notice.good")).to_contain_text("masks as slide.png; it now contains")
     np.testing.assert_array_equal(read_mask(file).values, OWN)
 
 
@@ -185,6 +222,24 @@ def test_removing_and_closing_ask_for_corrections_that_nobody_has(site, open_pag
     page.get_by_role("button", name="Remove slide.png").click()
     expect(states(page)).to_have_count(0)
     assert len(questions) == 2
+
+
+def test_the_model_menu_names_the_model_of_the_open_mask_after_a_failure(site, open_page, app):
+    page = open_page(site, allowed=("500",))
+    show(page)
+    app.failing = {"POST /copy"}
+    page.select_option("#model", "colors")
+    expect(page.get_by_role("alert")).to_contain_text("The disk has failed.")
+    expect(page.locator("#model")).to_have_value("masks")
+    app.failing, app.late = set(), {"POST /api/images": 1}
+    page.set_input_files("#files", [png(name) for name in ("a.png", "b.png", "waits.png")])
+    page.locator(".pick", has_text="waits.png").click()  # two are sent at a time
+    page.select_option("#model", "colors")
+    expect(page.locator("#classes")).to_contain_text("bright")
+    page.locator(".pick", has_text="a.png").click()
+    page.select_option("#model", "colors")
+    expect(page.get_by_role("alert")).to_contain_text("a.png is being uploaded")
+    expect(page.locator("#model")).to_have_value("masks")
 
 
 def test_the_previous_image_during_a_stroke(site, open_page):

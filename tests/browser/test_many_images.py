@@ -5,6 +5,7 @@ import io
 import re
 import zipfile
 
+import cv2
 import numpy as np
 import pytest
 from browser_models import COLORS, MASKS, REGIONS, browser_models
@@ -84,6 +85,23 @@ def test_settings_are_applied_to_all_images_and_outlive_a_reload(site, open_page
     settled(page, expected(own))
 
 
+def test_failed_uploads_take_no_part_in_the_settings_of_all(site, open_page):
+    page = open_page(site, allowed=("422",))
+    broken = {"name": "broken.png", "mimeType": "image/png", "buffer": b"no image"}
+    page.set_input_files("#files", [png(), broken, png("moved.png", MOVED)])
+    expect(states(page)).to_have_text(["done", re.compile("not an image"), "done"])
+    settled(page, expected(MASKS(picture()).labels))
+    page.get_by_role("slider", name="Threshold").fill("160")
+    page.get_by_role("button", name="Apply to all images").click()
+    expect(page.locator(".notice.good")).to_contain_text("applied to 2 images")
+    expect(states(page)).to_have_text(["changed", re.compile("not an image"), "changed"])
+    questions = []
+    page.on("dialog", lambda dialog: (questions.append(dialog.type), dialog.accept()))
+    page.reload()
+    expect(states(page)).to_have_text(["changed", "changed"])
+    assert questions == []
+
+
 def test_the_model_menu_predicts_the_open_image_again(site, open_page):
     page = open_page(site)
     show(page)
@@ -141,8 +159,28 @@ def test_a_dropped_folder_is_read(site, open_page):
     inner = ["deep", [["b10.png", image], ["b9.png", image], ["Thumbs.db", [1, 2]]]]
     page.evaluate(DROP, [["folder", [["a.png", image], inner, ["notes.txt", []]]]])
     expect(page.locator("#image-list .name")).to_have_text(["a.png", "b9.png", "b10.png"])
-    expect(page.get_by_role("alert")).to_contain_text("2 files of the folder are no images")
+    expect(page.get_by_role("alert")).to_contain_text("2 files of the folder")
+    expect(page.get_by_role("alert")).to_contain_text("Thumbs.db, notes.txt")
     expect(states(page)).to_have_text(["done"] * 3)
+
+
+def test_a_dropped_folder_gives_what_the_file_dialog_takes(site, open_page):
+    page = open_page(site, allowed=("422",))
+    array = io.BytesIO()
+    np.save(array, picture())
+    folder = [
+        ["a.NPY", list(array.getvalue())],
+        ["b.j2k", list(cv2.imencode(".jp2", picture())[1].tobytes())],
+        ["IM0001", list(bytes(128) + b"DICM" + bytes(100))],
+        ["1.2.840.7", list(bytes(128) + b"DICM" + bytes(100))],
+        [".DS_Store", [1]],
+    ]
+    page.evaluate(DROP, [["folder", folder]])
+    expect(page.get_by_role("alert")).to_contain_text("1 file of the folder")
+    names = ["1.2.840.7", "a.NPY", "b.j2k", "IM0001"]
+    expect(page.locator("#image-list .name")).to_have_text(names)
+    dicom = re.compile("is a DICOM file, which the page does not read")
+    expect(states(page)).to_have_text([dicom, "done", "done", dicom])
 
 
 def test_limits_and_other_formats_are_told_in_words(site, open_page):
@@ -173,3 +211,19 @@ def test_an_image_that_made_room_is_said_to_be_gone(open_page):
         pick(page, "1.png")  # it was never shown before
         expect(states(page).nth(1)).to_have_text(re.compile("no longer has this image; add it"))
         expect(page.locator("#busy-text")).to_contain_text("add it again")
+
+
+def test_a_reload_names_images_that_made_room_and_keeps_those_with_settings(open_page):
+    limits = ServerLimits(images_kept=2)
+    with served(create_app(browser_models(), limits, on_record=lambda _: None)) as address:
+        page = open_page(address, allowed=("404", "failed to load"))
+        show(page, name="0.png")
+        page.get_by_role("slider", name="Threshold").fill("160")
+        expect(states(page)).to_have_text("changed")
+        for name in ("1.png", "2.png"):
+            show(page, name=name)
+        page.reload()
+        expect(page.get_by_role("alert")).to_contain_text("The server no longer has 1.png; the")
+        expect(page.locator("#image-list .name")).to_have_text(["0.png", "2.png"])
+        expect(states(page)).to_have_text(["changed", "done"])
+        settled(page, expected(MASKS.adjusted(threshold=0.8)(picture()).labels))

@@ -4,15 +4,19 @@ import pytest
 from browser_models import browser_models
 from browsing import WIDE, served
 from test_access import check
-from test_page import show
+from test_page import png, show
 
-from maskwright.serving import create_app
+from made_up_models import classifier, predictor, two_logits
+from maskwright.serving import ModelRegistry, create_app
+from maskwright.tasks.regions import serving as regions
+from maskwright.tasks.semantic import serving as semantic
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
 PHONE, LYING = {"width": 390, "height": 844}, {"width": 844, "height": 390}
-OUTSIDE = """() => [...document.querySelectorAll("button, select, input, output, h2, td, canvas")]
-  .filter((element) => element.checkVisibility() && !element.closest("#image-list"))
+LONG = "a_name_without_any_space_as_microscopes_write_it_2026-11-29T10-07-16_ch01_z003_tile_017"
+OUTSIDE = """() => [...document.querySelectorAll("main *, .notice *")]
+  .filter((element) => element.checkVisibility() && !element.closest("svg, ul, .unseen, #viewer"))
   .map((element) => [element.id || element.textContent, element.getBoundingClientRect()])
   .filter(([, { left, right }]) => left < 0 || right > innerWidth)
   .map(([name]) => name)"""
@@ -59,6 +63,29 @@ def test_nothing_lies_outside_and_no_bar_covers_the_image(site, open_page, size)
     page.get_by_role("button", name="Keyboard shortcuts").click()
     expect(page.locator("#shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
+
+
+def test_long_names_without_spaces_stay_inside(open_page, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "plan.yaml").write_text("epochs: 4\n")
+    cells = predictor(("background", f"class_{LONG}"), two_logits, tile=None)
+    answers = classifier(170, 20, names=("good", f"bad_{LONG}"), unit="image", size=32)
+    models = ModelRegistry({f"run_{LONG}": run})
+    models.add(regions.as_served("regions", answers, semantic.as_served("", cells).segmenter))
+    with served(create_app(models, on_record=lambda _: None)) as address:
+        page = open_page(address, viewport=PHONE, allowed=("500",))
+        page.set_input_files("#files", png(f"{LONG}.png"))
+        expect(page.locator("#region-list li")).to_have_count(3)
+        page.get_by_role("button", name="Brush", exact=True).click()
+        page.get_by_role("radio", name="Heat map").check()
+        page.route("**/mask.png", lambda route: route.fulfill(status=500, json={"detail": LONG}))
+        page.get_by_role("button", name="Mask PNG").click()
+        expect(page.get_by_role("alert")).to_contain_text(LONG)
+        assert page.evaluate(OUTSIDE) == []
+        page.get_by_role("button", name="Training", exact=True).click()
+        expect(page.locator("#run-name")).to_contain_text(LONG)
+        assert page.evaluate(OUTSIDE) == []
 
 
 def test_a_phone_is_accessible(site, open_page):

@@ -142,7 +142,7 @@ def test_kept_layers_are_a_data_set_of_overlapping_classes(client, kept):
     strokes[:6], strokes[9] = 1, 255
     assert draw(client, state, strokes, "organ").status_code == 200
     answer = client.post(f"/api/images/{state['id']}/keep")
-    assert answer.json() == {"folder": "kept/scan", "images": 1}, answer.text
+    assert answer.json() == {"folder": "kept/scan", "images": 1, "file": "a.png"}, answer.text
     dataset = open_dataset(kept / "scan")
     assert dataset.multilabel
     assert dataset.labels.names == ("background", *LAYERS)

@@ -393,12 +393,28 @@ def test_corrected_images_never_make_room():
         files = {"image": ("a.png", as_file(squares()))}
         full = client.post("/api/images?model=cells", files=files)
         assert full.status_code == 507
-        assert "2 have corrections that were not saved yet" in full.json()["detail"]
+        assert "2 have corrections or settings that were not saved yet" in full.json()["detail"]
         # What was downloaded may go, until it is corrected again.
         assert client.get(f"/api/images/{first['id']}/mask.png").status_code == 200
         assert mask_in(client.get(f"/api/images/{first['id']}").json())["saved"]
         finished(client, send(client, "cells", squares()))
         assert client.get(f"/api/images/{first['id']}").status_code == 404
+
+
+def test_images_with_changed_settings_never_make_room():
+    limits = {"images_kept": 2}
+    with client_of(registry(masks("cells")), limits=limits) as client:
+        states = [finished(client, send(client, "cells", squares())) for _ in range(2)]
+        decide(client, states[0], threshold=0.7)
+        states.append(finished(client, send(client, "cells", squares())))
+
+        def codes():
+            return [client.get(f"/api/images/{state['id']}").status_code for state in states]
+
+        assert codes() == [200, 404, 200]
+        decide(client, states[0], threshold=None)  # as the model has it
+        states.append(finished(client, send(client, "cells", squares())))
+        assert codes() == [404, 404, 200, 200]
 
 
 def test_settings_of_an_old_version_are_refused(client):

@@ -49,7 +49,7 @@ def test_what_is_kept_is_a_data_set(client, tmp_path):
     )
     for number, (image, name, kind) in enumerate(sent, start=1):
         answer = kept(client, "cells", image, name, kind)
-        assert answer == {"folder": "kept/cells", "images": number}
+        assert (answer["folder"], answer["images"]) == ("kept/cells", number)
     folder = tmp_path / "kept" / "cells"
     dataset = open_dataset(folder)
     assert len(dataset.samples) == len(sent)
@@ -107,8 +107,10 @@ def test_a_correction_is_replaced_by_another_upload_only_when_asked(client, tmp_
     address = f"/api/images/{again['id']}/keep"
     refused = client.post(address)
     assert (refused.status_code, "replace=true" in refused.text) == (409, True)
+    assert "already, as a.png, with another mask" in refused.json()["detail"]
     assert file.read_bytes() == stored
-    assert client.post(f"{address}?replace=true").json()["images"] == 1
+    told = client.post(f"{address}?replace=true").json()
+    assert (told["images"], told["file"]) == (1, "a.png")
     np.testing.assert_array_equal(read_mask(file).values, predictor()(squares()).labels)
     # The first upload does not know this mask either.
     assert client.post(f"/api/images/{first['id']}/keep").status_code == 409

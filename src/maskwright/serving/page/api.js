@@ -3,11 +3,12 @@
  * valid token, the user is asked to sign in first.
  */
 
-/** Error response of the server: its sentence and status. */
+/** Error response of the server: its sentence, status and code. */
 export class Refused extends Error {
-  constructor(status, sentence) {
+  constructor(status, sentence, code = null) {
     super(sentence);
     this.status = status;
+    this.code = code;
   }
 }
 
@@ -37,7 +38,7 @@ export async function ask(path, options = {}) {
       await heard.signIn();
     } else if (answer && answer.status !== 503) {
       heard.trouble(null);
-      throw new Refused(answer.status, await sentenceOf(answer));
+      throw await refusal(answer);
     } else {
       const seconds = answer ? Number(answer.headers.get("Retry-After")) || 1 : 2 ** Math.min(tries, 3);
       heard.trouble(
@@ -84,14 +85,15 @@ function sent(address, { method, body }, progress) {
   });
 }
 
-async function sentenceOf(answer) {
+async function refusal(answer) {
+  const { status } = answer;
   try {
-    const { detail } = await answer.json();
-    if (typeof detail === "string") return detail;
+    const { detail, code } = await answer.json();
+    if (typeof detail === "string") return new Refused(status, detail, code);
   } catch {
     // Not a response of this server, but of a proxy.
   }
-  return `The server answered with status ${answer.status}.`;
+  return new Refused(status, `The server answered with status ${status}.`);
 }
 
 function pause(seconds, signal) {

@@ -82,6 +82,17 @@ export async function attempt(work) {
 
 export const count = (value) => Math.round(value).toLocaleString("en");
 
+/** A number of things, as "1 image" or "2 images". */
+export const counted = (number, thing) => `${count(number)} ${thing}${number === 1 ? "" : "s"}`;
+
+const NAMES = 10; // in a sentence
+
+/** Names in a sentence, of many the first. */
+export function listed(names) {
+  const rest = names.length - NAMES;
+  return names.slice(0, NAMES).join(", ") + (rest > 0 ? ` and ${count(rest)} more` : "");
+}
+
 export const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
 
 export const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);

@@ -12,10 +12,11 @@ const REST = 300; // ms without a change, after which edits are saved
 
 /** An error of saving: the sentence names the image. */
 const notSaved = (entry, error) =>
-  new Refused(error.status, `The mask of ${entry.name} is not saved. ${error.message}`);
+  new Refused(error.status, `The mask of ${entry.name} is not saved. ${error.message}`, error.code);
 
 /**
- * @param {object} hooks  shown(entry): the state of an image is to be shown; saved(entry): the server has its edits.
+ * @param {object} hooks  shown(entry): the state of an image is to be shown; saved(entry): the server has its edits;
+ *   failed(entry, error): a request has failed.
  */
 export function createEdits(hooks) {
   const requests = {
@@ -78,6 +79,7 @@ export function createEdits(hooks) {
         if (entry.removed) return;
         layer.unsaved.add(kind);
         layer.problem = error.message;
+        hooks.failed(entry, error);
         throw notSaved(entry, error);
       } finally {
         layer.sending = false;

@@ -1,13 +1,16 @@
 /** The list of images: upload, progress, selection and removal. */
 
 import { Refused, ask, askJson, upload } from "./api.js";
-import { announce, attempt, complain, find, icon, make, megabytes, show } from "./dom.js";
+import { announce, attempt, complain, find, icon, listed, make, megabytes, show } from "./dom.js";
 import { isChanged, isPrecious, isUnsaved, layersOf, problemOf, takeLayers } from "./layers.js";
 
 const AT_ONCE = 2; // parallel uploads
 const WAIT = 20; // seconds that the server waits for a change before it responds
 const STORED = "maskwright.images";
 const GONE = "The server no longer has this image; add it again.";
+const GONE_WHY = "the oldest images make room for new ones, and a server that stops keeps none. Add them again.";
+const NOT_NOW = "It cannot be read now, and will be asked for again.";
+const PAUSES = [2, 4, 8, 16, 30]; // seconds between attempts to read images
 const FORM_BYTES = 2048; // of a request beside the file, at most
 
 /**
@@ -21,6 +24,7 @@ export function createImages(hooks) {
   let chosen = null;
   let sending = 0;
   let watching = null;
+  let reading = false;
 
   /** Upload files, with one entry each. */
   function add(files) {
@@ -54,7 +58,7 @@ export function createImages(hooks) {
   /** Prepare an image for a model. */
   function suit(entry, model) {
     entry.model = model;
-    entry.layers = layersOf(entry, hooks.described(model));
+    entry.layers = layersOf(entry, hooks.described(model) ?? { layers: [] }); // of a server that was started again
     entry.layer = entry.layers[0]; // the one that is shown
   }
 
@@ -95,13 +99,14 @@ export function createImages(hooks) {
       sending: "uploading",
       waiting: "waiting",
       working: "predicting",
+      unread: entry.reason ?? "loading",
     };
     const saved = isChanged(entry) ? "changed" : "done";
     const problem = problemOf(entry);
     const done = problem ? `not saved: ${problem}` : isUnsaved(entry) ? "saving" : saved;
     state.textContent = texts[entry.status] ?? (entry.status === "done" ? done : entry.reason);
     state.title = state.textContent;
-    state.classList.toggle("bad", entry.status === "failed" || Boolean(problem));
+    state.classList.toggle("bad", Boolean(entry.reason || problem));
     share.value = entry.progress;
     show(share, entry.status === "sending" || entry.status === "working");
     entry.element.classList.toggle("chosen", entry === chosen);
@@ -156,7 +161,8 @@ export function createImages(hooks) {
     entry.name = state.name ?? entry.name;
     takeLayers(entry, state);
     refresh(entry);
-    if (before !== entry.status && entry.status === "done") announce(`The mask of ${entry.name} is ready.`);
+    const isNew = before !== entry.status && before !== "unread";
+    if (isNew && entry.status === "done") announce(`The mask of ${entry.name} is ready.`);
     if (before !== entry.status && entry.status === "failed") announce(`${entry.name}: ${entry.reason}`);
     hooks.arrived(entry);
   }
@@ -165,6 +171,38 @@ export function createImages(hooks) {
     Object.assign(entry, { status: "failed", reason, progress: 0 });
     refresh(entry);
     announce(`${entry.name}: ${reason}`);
+    hooks.arrived(entry);
+  }
+
+  /** Read the images that the server has not told of yet, until none is left; those that are gone leave the list. */
+  async function read() {
+    if (reading) return;
+    reading = true;
+    for (let tries = 0; ; tries++) {
+      const removed = [];
+      for (const entry of entries.filter(isUnread)) {
+        try {
+          const state = await askJson(`images/${entry.id}`);
+          if (!entry.removed) take(entry, state);
+        } catch (error) {
+          if (entry.removed) continue;
+          if (gone(error)) removed.push(entry);
+          else unread(entry, error);
+        }
+      }
+      for (const entry of removed) leave(entry);
+      if (removed.length) complain(`The server no longer has ${listed(removed.map(({ name }) => name))}; ${GONE_WHY}`);
+      watch();
+      if (!entries.some(isUnread)) break;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * PAUSES[Math.min(tries, PAUSES.length - 1)]));
+    }
+    reading = false;
+  }
+
+  /** An image cannot be read now: it stays in the list, and is asked for again. */
+  function unread(entry, error) {
+    Object.assign(entry, { status: "unread", reason: `${NOT_NOW} ${error.message}` });
+    refresh(entry);
     hooks.arrived(entry);
   }
 
@@ -180,7 +218,10 @@ export function createImages(hooks) {
         const state = await askJson(`images/${entry.id}?wait=${WAIT}`);
         if (!entry.removed) take(entry, state);
       } catch (error) {
-        fail(entry, gone(error) ? GONE : error.message);
+        if (entry.removed) continue;
+        if (gone(error)) fail(entry, GONE);
+        else unread(entry, error);
+        read();
       }
     }
   }
@@ -199,21 +240,27 @@ export function createImages(hooks) {
 
   /** Whether an image may be removed: corrections that nobody has are asked for. */
   function mayGo(entry) {
+    if (isUnread(entry)) return confirm(`${entry.name} may have corrections that are not saved. Remove it anyway?`);
     return !isPrecious(entry) || confirm(`The corrections of ${entry.name} are not saved. Remove it anyway?`);
   }
 
   // A reload keeps what the server has; closing the tab does not.
   addEventListener("beforeunload", (event) => {
     const isOpen = ({ status }) => status === "queued" || status === "sending";
-    if (entries.some((entry) => isOpen(entry) || isUnsaved(entry) || isPrecious(entry))) event.preventDefault();
+    const isAtStake = (entry) => isOpen(entry) || isUnsaved(entry) || isPrecious(entry);
+    if (entries.some((entry) => entry.status !== "failed" && isAtStake(entry))) event.preventDefault();
   });
 
   /** Predict an image with another model: beside it if its mask was changed, else in its place. */
   async function predictWith(entry, model) {
     if (model === entry.model) return;
     if (!entry.id) {
-      if (entry.status === "queued") suit(entry, model);
-      else complain(`${entry.name} is being uploaded for the model ${entry.model}; choose again when it is done.`);
+      if (entry.status === "sending") {
+        complain(`${entry.name} is being uploaded for the model ${entry.model}; choose again when it is done.`);
+        return;
+      }
+      suit(entry, model);
+      if (entry === chosen) hooks.chosen(entry);
       return;
     }
     const path = `images/${entry.id}/copy?model=${encodeURIComponent(model)}`;
@@ -227,6 +274,13 @@ export function createImages(hooks) {
   }
 
   async function remove(entry) {
+    leave(entry);
+    announce(`${entry.name} removed.`);
+    if (entry.id) await attempt(() => ask(`images/${entry.id}`, { method: "DELETE" }).catch(ignoreGone));
+  }
+
+  /** Take an image out of the list. */
+  function leave(entry) {
     const place = entries.indexOf(entry);
     entries.splice(place, 1);
     const hadFocus = entry.element.contains(document.activeElement);
@@ -235,8 +289,6 @@ export function createImages(hooks) {
     store();
     if (entry === chosen) choose(entries[place] ?? entries[place - 1] ?? null);
     if (hadFocus) (chosen?.parts.pick ?? find("choose-empty")).focus();
-    announce(`${entry.name} removed.`);
-    if (entry.id) await attempt(() => ask(`images/${entry.id}`, { method: "DELETE" }).catch(ignoreGone));
   }
 
   /** Store the list for this tab, so that it survives a reload. */
@@ -245,18 +297,11 @@ export function createImages(hooks) {
     sessionStorage.setItem(STORED, JSON.stringify(kept));
   }
 
-  async function restore() {
-    for (const { id, name, model } of JSON.parse(sessionStorage.getItem(STORED) ?? "[]")) {
-      try {
-        const state = await askJson(`images/${id}`);
-        take(addEntry({ id, name, model, status: state.status }), state);
-      } catch (error) {
-        if (!gone(error)) throw error;
-      }
-    }
-    store();
+  /** Show the list of this tab from before a reload: at once, so that none can be lost, then the images one by one. */
+  function restore() {
+    for (const given of JSON.parse(sessionStorage.getItem(STORED) ?? "[]")) addEntry({ ...given, status: "unread" });
     if (entries.length) choose(entries[0]);
-    watch();
+    read();
   }
 
   return {
@@ -285,7 +330,9 @@ export function createImages(hooks) {
   };
 }
 
-const gone = (error) => error instanceof Refused && error.status === 404;
+const isUnread = ({ status }) => status === "unread";
+
+const gone = (error) => error instanceof Refused && error.code === "image_gone";
 
 function ignoreGone(error) {
   if (!gone(error)) throw error;

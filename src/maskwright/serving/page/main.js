@@ -1,7 +1,7 @@
 /** Entry point: creates the parts of the page and connects them. */
 
 import { askJson, heard } from "./api.js";
-import { attempt, complain, count, find, make, megabytes, remembered, show, tell } from "./dom.js";
+import { attempt, complain, count, counted, find, listed, make, megabytes, remembered, show, tell } from "./dom.js";
 import { filesOf } from "./dropped.js";
 import { IGNORED, UNTOUCHED } from "./edit.js";
 import { createEdits } from "./edits.js";
@@ -38,6 +38,7 @@ const decision = createDecision(
 );
 const edits = createEdits({
   shown: (entry) => images.refresh(entry),
+  failed: (entry, error) => images.failed(entry, error),
   saved: (entry) => {
     if (entry !== images.chosen) return;
     regions.set(entry.state, modelOf(entry));
@@ -100,7 +101,7 @@ function showImage(entry) {
   for (const part of ["tools", "zooms", "tool-options"]) show(find(part), Boolean(entry));
   document.title = entry ? `${entry.name} – Maskwright` : "Maskwright";
   find("stage").setAttribute("aria-label", entry ? `${entry.name}, image and mask` : "Image and mask");
-  if (entry) find("model").value = entry.model;
+  if (entry && modelOf(entry)) find("model").value = entry.model;
   const model = entry ? modelOf(entry) : models.find(({ name }) => name === find("model").value);
   if (model) suitMask(model, entry);
   regions.set(null);
@@ -146,13 +147,14 @@ function arrived(entry) {
     waiting: "Waiting for the model",
     working: "Predicting the mask",
     failed: reason,
+    unread: reason ?? "Loading the image",
   };
   show(find("busy"), status !== "done");
   find("busy-text").textContent = texts[status] ?? "";
   find("busy-share").value = progress;
-  show(find("busy-share"), status !== "failed");
+  show(find("busy-share"), !reason);
   warn(state?.warnings ?? []);
-  if (state && opened !== entry && status !== "failed") {
+  if (state && opened !== entry && !reason) {
     opened = entry;
     viewer.open(state);
     decision.suit(entry.layer.model, state);
@@ -196,17 +198,24 @@ async function openMask(entry) {
   });
 }
 
+/** Images of the model of the one that is shown, which have a mask or get one. */
+function likeChosen() {
+  const { model } = images.chosen;
+  return images.all.filter((entry) => entry.model === model && entry.status !== "unread" && !entry.reason);
+}
+
 /** Give all images of the model the settings of the one that is shown. */
 async function applyToAll() {
   const { chosen } = images;
-  const others = images.all.filter((entry) => entry !== chosen && entry.model === chosen.model);
+  const others = likeChosen().filter((entry) => entry !== chosen);
   for (const layer of others.flatMap(({ layers }) => layers)) {
     const [same] = chosen.layers.filter(({ name }) => name === layer.name);
     layer.settings = { ...settingsIn(same) };
     edits.changed(layer, "settings");
   }
-  for (const entry of others) await edits.save(entry);
-  tell(`The settings were applied to ${others.length + 1} images.`);
+  let applied = 1;
+  for (const entry of others) await attempt(() => edits.save(entry).then(() => applied++));
+  tell(`The settings were applied to ${counted(applied, "image")}.`);
 }
 
 function shownSettings() {
@@ -215,7 +224,7 @@ function shownSettings() {
   if (isThere) decision.set(entry.layer.settings, !mask.settingsMoved);
   for (const input of find("decision").querySelectorAll("input")) input.disabled = !isThere;
   if (!isThere) find("reset-settings").disabled = true;
-  find("apply-all").disabled = !isThere || images.all.length < 2;
+  find("apply-all").disabled = !isThere || likeChosen().length < 2;
 }
 
 /** Show the pixel under the pointer. */
@@ -278,10 +287,12 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   openTab("images");
   attempt(async () => {
-    const { files: dropped, skipped } = await filesOf(event.dataTransfer.items);
+    const { files: dropped, skipped } = await filesOf(event.dataTransfer.items, files.accept);
     images.add(dropped);
-    if (skipped) complain(`${skipped} files of the folder are no images and were not added.`);
-    else if (!dropped.length) complain("The folder contains no images.");
+    if (skipped.length) {
+      const files = counted(skipped.length, "file");
+      complain(`${files} of the folder without the ending of an image, not added: ${listed(skipped)}.`);
+    } else if (!dropped.length) complain("The folder contains no images.");
   });
 });
 
@@ -362,14 +373,15 @@ async function start() {
   find("size-limit").textContent = ` Up to ${megabytes(limits.body_bytes)} each (--max-body-mb).`;
   if (session.token_needed && !session.signed_in) await heard.signIn();
   await loadModels();
-  find("model").addEventListener("change", ({ target }) => {
+  find("model").addEventListener("change", async ({ target }) => {
     const { chosen } = images;
-    if (chosen) attempt(() => images.predictWith(chosen, target.value));
+    if (chosen) await attempt(() => images.predictWith(chosen, target.value));
+    if (images.chosen) target.value = images.chosen.model;
     else showImage(null);
   });
+  images.restore();
   await createTraining({ runs: heardOfRuns }).start();
   if (!models.length && !find("tab-training").hidden) openTab("training");
-  else await images.restore();
 }
 
 start().catch((error) => complain(error.message));

@@ -1,7 +1,7 @@
 /** Downloads, and the training data set of the server. */
 
 import { Refused, ask, download } from "./api.js";
-import { attempt, complain, find, show, tell } from "./dom.js";
+import { attempt, complain, counted, find, show, tell } from "./dom.js";
 import { exporting, overlaps } from "./layers.js";
 
 const REGION_TABLES = ["decisions.csv", "regions.csv"];
@@ -50,15 +50,15 @@ export function createSaving(hooks) {
     const exported = exporting(entry);
     const post = (path) => ask(`images/${id}/${path}`, { method: "POST" });
     const answer = await post("keep").catch((error) => {
-      if (!(error instanceof Refused) || error.status !== 409) throw error;
-      const question = `The training data holds ${name} already, with another mask, perhaps a corrected one.`;
-      return confirm(`${question} Replace that mask?`) ? post("keep?replace=true") : null;
+      if (!(error instanceof Refused) || error.code !== "kept_already") throw error;
+      const [sentence] = error.message.split(/; [^;]*$/); // the rest is for programs
+      return confirm(`${sentence}. Replace that mask?`) ? post("keep?replace=true") : null;
     });
     if (!answer) return;
-    const { folder, images } = await answer.json();
+    const { folder, images, file } = await answer.json();
     exported();
-    const all = images === 1 ? "1 image" : `${images} images`;
-    tell(`${name} was added to ${folder}, which now contains ${all}.`);
+    const place = file === name ? folder : `${folder} as ${file}`;
+    tell(`${name} was added to ${place}; it now contains ${counted(images, "image")}.`);
   }
 
   for (const button of buttons) {

@@ -206,7 +206,7 @@ export function createTraining(hooks) {
   }
 
   async function start() {
-    await look();
+    await attempt(look);
     setInterval(() => {
       if (!document.hidden) look().catch(() => {}); // the next request may succeed
     }, LOOK_AGAIN);

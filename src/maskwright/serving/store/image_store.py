@@ -40,8 +40,8 @@ class StoreFullError(MaskwrightError):
 
     def __init__(self, number: int) -> None:
         super().__init__(
-            f"There is no room for more images: {number} have corrections that were not saved "
-            f"yet; download their masks, add them to the training data, or remove them."
+            f"There is no room for more images: {number} have corrections or settings that were "
+            f"not saved yet; download their masks, add them to the training data, or remove them."
         )
 
 

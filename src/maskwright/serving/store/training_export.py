@@ -50,12 +50,12 @@ _REMARK = "Kept by maskwright serve: masks as they were corrected; {} marks what
 
 
 class KeptError(MaskwrightError):
-    """An image of which the training data holds another mask, which was not to be replaced."""
+    """An image that the training data holds as `name` with another mask, not to be replaced."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"The training data holds {name} already, with another mask, perhaps a corrected one; "
-            f"keep it with replace=true to put this mask in its place."
+            f"The training data holds this image already, as {name}, with another mask, perhaps a "
+            f"corrected one; keep it with replace=true to put this mask in its place."
         )
 
 
@@ -73,7 +73,8 @@ def keep_for_training(
             `masks` has a folder for each. Created when needed.
 
     Returns:
-        `folder`, by its last two names, and the number of `images` in it.
+        `folder`, by its last two names, the number of `images` in it, and the name of the image
+        there, `file`.
 
     Raises:
         DataError: If training could not read the image, or it cannot be written.
@@ -100,7 +101,7 @@ def keep_for_training(
             file = stored or folder / "images" / f"{_free_stem(folder, upload.stem)}{suffix}"
             files = {folder / kind / f"{file.stem}.png": masks[kind] for kind in masks}
             if stored and not (replace or upload.training_digest == _digest(files) or _hold(files)):
-                raise KeptError(upload.name)
+                raise KeptError(stored.name)
             with staged_files(folder) as staged:
                 _describe(folder, staged, card)
                 for path, values in files.items():
@@ -117,7 +118,7 @@ def keep_for_training(
                 mask.exported = max(mask.exported, version)
     except OSError as error:
         raise DataError(f"{upload.name} cannot be kept: {error.strerror}.") from error
-    return {"folder": f"{training_folder.name}/{name}", "images": number}
+    return {"folder": f"{training_folder.name}/{name}", "images": number, "file": file.name}
 
 
 def _masks_of(upload: Upload) -> dict[str, np.ndarray]:

@@ -138,8 +138,8 @@ class Upload:
 
     @property
     def unsaved(self) -> bool:
-        """Whether strokes would be lost with it: they were neither downloaded nor kept."""
-        lost = (mask.has_strokes and mask.exported != mask.version for mask in self.masks)
+        """Whether edits would be lost with it: they were neither downloaded nor kept."""
+        lost = (mask.changed and mask.exported != mask.version for mask in self.masks)
         return self.status == "done" and any(lost)
 
     def open_windows(self, max_pixels: int) -> AbstractContextManager[Windows]:
