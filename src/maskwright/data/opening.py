@@ -110,7 +110,7 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
         )
     remarks = [
         *probed.fit.remarks,
-        *nodata_remarks(contents, stated_meanings(description)),
+        *nodata_remarks(contents, stated_meanings(description), stated_values(encoding, labels)),
     ]
     if description.overlap is not None:
         _check_overlap(probed.samples, description.overlap, root)

@@ -77,7 +77,7 @@ def _declared(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], n
 
 
 def read_planes(path: Path) -> np.ndarray | None:
-    """Planes uint8 `(h, w, n)` of an `.npy` of truth values, or of 0 and 1; `None` of others.
+    """Planes uint8 `(h, w, n)` of an `.npy` of truth values, 0 and 1, or 0 and 255, else `None`.
 
     `DataError` where the file is damaged.
     """
@@ -88,7 +88,9 @@ def read_planes(path: Path) -> np.ndarray | None:
             array = npy.read_array(file)
     except (OSError, ValueError, EOFError) as damage:
         raise DataError(f"{path} cannot be read ({damage}); copy or make it again.") from None
-    if array.ndim != 3 or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+    if array.ndim != 3 or array.dtype.kind not in "biuf":
+        return None
+    if not np.isin(array, (0, 255 if array.max(initial=0) == 255 else 1)).all():
         return None
     return _channels_last(array).astype(np.uint8)
 

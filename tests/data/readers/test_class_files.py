@@ -208,6 +208,27 @@ def test_planes_of_an_array_are_classes(tmp_path, monkeypatch, first):
     assert open_dataset(root).multilabel
 
 
+def test_planes_of_0_and_255_that_overlap_may_be_colors(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "set"
+    (root / "masks").mkdir(parents=True)
+    for number in range(COUNT):
+        draw_image(root / "images" / f"{number}.png", number)
+        labels = labels_of(number)
+        planes = np.dstack([labels > 0, labels == 2, labels == 3]) * np.uint8(255)
+        np.save(root / "masks" / f"{number}.npy", planes)
+    with pytest.raises(DataError, match=r"three channels of 0 and 255.* `encoding: colors`"):
+        open_dataset(root)
+    orders = "overlap: multilabel", "overlap: [class_1, class_2, class_3]"
+    for line in ("encoding: colors", *orders):
+        (root / "data.yaml").write_text(line)
+        dataset = open_dataset(root)
+        assert dataset.encoding.kind == ("colors" if "colors" in line else "layers")
+        assert dataset.multilabel == ("multilabel" in line)
+    labels = labels_of(int(dataset.samples[0].id))  # painted in the order of the last line
+    np.testing.assert_array_equal(dataset.read(dataset.samples[0])[1], labels)
+
+
 def test_one_mask_file_for_each_object_stays_objects(tmp_path):
     for number in range(COUNT):
         draw_image(tmp_path / str(number) / "0.png", number)

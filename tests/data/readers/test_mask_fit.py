@@ -177,8 +177,10 @@ def test_zero_declared_as_no_data_is_a_doubt(tmp_path):
     for number in range(12):
         draw(tmp_path / "images" / f"{number}.png", COLORS[labels(number)])
         with_nodata(tmp_path / "masks" / f"{number}.tif", labels(number), 0)
-    with pytest.raises(DataError, match=r"Masks declare 0 as no data .* `ignore: \[0\]`"):
+    with pytest.raises(DataError, match=r"Masks declare 0 as no data .* `ignore: \[0\]`") as told:
         open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text(str(told.value).rsplit("`", 2)[1])  # with all values
+    assert open_dataset(tmp_path).labels.names == ("class_0", "class_1", "class_2")
     values = {0: "background", 1: "crack", 2: "rust"}
     for stated, zero in (({"ignore": [0]}, IGNORE_LABEL), ({"values": values}, 0)):
         (tmp_path / "data.yaml").write_text(json.dumps(stated))

@@ -1,6 +1,6 @@
 """How masks lie on their images: turned or not, of another size, elsewhere on the map."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -204,26 +204,29 @@ def _shown(corners: Sequence[float]) -> str:
 
 
 def nodata_remarks(
-    contents: Collection[MaskContents], stated: Collection[object]
+    contents: Collection[MaskContents],
+    stated: Collection[object],
+    names: Mapping[int | str, str],
 ) -> Iterator[Note | Doubt]:
     """What masks declare as no data: ignored, but for 0, which is mostly background.
 
-    `stated` are the values whose meaning data.yaml states.
+    `stated` are the values that data.yaml explains, `names` the classes of all, as inferred.
     """
     values = sorted({content.nodata for content in contents if content.nodata is not None})
     integers = [value for value in values if value and value not in stated]
     ignored = ["NaN" if value < -(2**30) else value for value in integers]
-    shown = ", ".join(map(str, ignored))
     others = {value for content in contents for value in content.values}
+    shown = ", ".join(map(str, ignored))
     if ignored and len(others) < 2:
-        all_stated = yaml_line("values", {0: "background", ignored[0]: "foreground"})
+        ground = next((value for value in others if isinstance(value, int)), 0)
+        both = yaml_line("values", {ground: "background", ignored[0]: "foreground"})
         yield Doubt(
             "mask_nodata",
             f"Masks declare {shown} as no data (the GDAL tag of a GeoTIFF), beside "
             f"which they hold {', '.join(map(str, others)) or 'nothing'} alone: it may be a class, "
             f"or pixels to ignore.",
             f"Write {yaml_line('ignore', ignored)} into data.yaml to ignore them, or all values "
-            f"with their classes, as {all_stated}.",
+            f"with their classes, as {both}.",
         )
     elif ignored:
         yield Note("mask_nodata", f"Masks declare {shown} as no data, which is ignored.")
@@ -232,6 +235,6 @@ def nodata_remarks(
             "mask_nodata",
             "Masks declare 0 as no data (the GDAL tag of a GeoTIFF): 0 may be background, or "
             "pixels to ignore.",
-            "Write `ignore: [0]` into data.yaml to ignore them, or all values with their classes, "
-            "as `values: {0: background, 1: foreground}`.",
+            f"Write `ignore: [0]` into data.yaml to ignore them, or all values with their classes, "
+            f"as {yaml_line('values', names)}.",
         )

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from maskwright.data.encodings.class_map import ClassMap
 from maskwright.data.readers.base import Layout, Place
 from maskwright.data.readers.conversion import convert
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.leftovers import settle_leftovers
 from maskwright.data.readers.manifest import write_described
-from maskwright.data.samples import Doubt, Note, Sample, first_few
+from maskwright.data.samples import Doubt, Note, Sample, first_few, yaml_line
 from maskwright.errors import DataError
 from maskwright.imageio import read_header, read_image, write_image
 from maskwright.imageio.arrays import read_planes
@@ -24,16 +26,36 @@ _COLORS = (1, 2, 3, 4)  # channels of gray and colors, with or without alpha
 _VERSION = 1
 
 
-def num_layers(samples: Sequence[Sample]) -> int:
-    """Pages, or channels that are no colors, of the mask of each sample; 0 without any."""
+class Layers(NamedTuple):
+    """Pages, or channels, of each mask; 0 where these are none, but perhaps colors."""
+
+    number: int
+    or_colors: bool = False
+
+
+def find_layers(samples: Sequence[Sample]) -> Layers:
+    """Pages of the masks, or channels that are no colors, or need not be."""
     masks = [sample.masks for sample in samples if sample.masks]
     if not masks or any(len(each) > 1 or each[0].suffix.lower() not in _SUFFIXES for each in masks):
-        return 0
+        return Layers(0)
     files = [mask for (mask,) in masks]
     first = _layers_of(files[0])
     if first and all(_layers_of(file) == first for file in files):
-        return first
-    return _num_planes(files)
+        return Layers(first)
+    return _planes(files)
+
+
+def doubt_colors(class_map: ClassMap | None) -> Doubt:
+    """Doubt about arrays that are colors, or planes that overlap."""
+    listed = [entry.name for entry in class_map.objects] if class_map else []
+    names = listed if len(listed) == 3 else ["class_1", "class_2", "class_3"]
+    return Doubt(
+        "colors_or_planes",
+        "The masks are arrays of three channels of 0 and 255, of which pixels have several: "
+        "colors, each of which is a class, or a plane for each class, which overlap.",
+        f"Write `encoding: colors` into data.yaml for colors; for planes `overlap: multilabel`, or "
+        f"{yaml_line('overlap', names)} in the order in which they are painted.",
+    )
 
 
 def _layers_of(mask: Path) -> int:
@@ -44,26 +66,33 @@ def _layers_of(mask: Path) -> int:
     return header.channels if header.pages > 1 or header.channels not in _COLORS else 0
 
 
-def _num_planes(masks: Sequence[Path]) -> int:
-    """Channels of arrays of 0 and 1, of which a pixel may have several or none; 0 of others.
+def _planes(masks: Sequence[Path]) -> Layers:
+    """Channels of arrays of 0 and 1, or 255, of which a pixel may have several or none.
 
-    Where each pixel has exactly one, the arrays are read as labels; equal channels are gray.
+    Where each pixel has exactly one, the arrays are read as labels; equal channels are gray, and
+    three of 0 and 255 without any overlap colors.
     """
     channels: set[int] = set()
     is_one_hot = is_gray = True
+    overlap, top = False, 0
     for mask in masks:
         if mask.suffix.lower() != ".npy":
-            return 0
+            return Layers(0)
         try:
             channels.add(read_header(mask).channels)
             planes = read_planes(mask)
         except DataError:  # reported where it is read
-            return 0
+            return Layers(0)
         if len(channels) > 1 or planes is None:
-            return 0
-        is_one_hot = is_one_hot and bool((planes.sum(axis=2) == 1).all())
+            return Layers(0)
+        counts = np.count_nonzero(planes, axis=2)
+        is_one_hot = is_one_hot and bool((counts == 1).all())
+        overlap = overlap or bool((counts > 1).any())
+        top = max(top, int(planes.max(initial=0)))
         is_gray = is_gray and bool((planes == planes[..., :1]).all())
-    return 0 if is_one_hot or is_gray else channels.pop()
+    or_colors = top > 1 and channels == {3}
+    none = is_one_hot or is_gray or (or_colors and not overlap)
+    return Layers(0) if none else Layers(channels.pop(), or_colors)
 
 
 def split_layers(place: Place, layout: Layout, layers: int) -> Place:

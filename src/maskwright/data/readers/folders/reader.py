@@ -8,7 +8,7 @@ from pathlib import Path
 from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, named_as_voc
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
-from maskwright.data.readers.folders.class_pages import num_layers, split_layers
+from maskwright.data.readers.folders.class_pages import doubt_colors, find_layers, split_layers
 from maskwright.data.readers.folders.described import described_folders
 from maskwright.data.readers.folders.doubts import doubt_shifted, doubt_splits
 from maskwright.data.readers.folders.marks import Pair
@@ -85,8 +85,12 @@ def _read(place: Place, pairing: Pairing) -> Layout | Place:
         _assign_splits(root, layout)
     _note_paths(layout)
     layout.find_names(root)
-    layers = num_layers(layout.samples)
-    return split_layers(place, layout, layers) if layers else layout
+    layers = find_layers(layout.samples)
+    if layers.or_colors and description.overlap is None:
+        if description.encoding is None and description.values is None:
+            layout.doubts.append(doubt_colors(layout.class_map))
+        return layout
+    return split_layers(place, layout, layers.number) if layers.number else layout
 
 
 def _with_origin(sample: Sample) -> Sample:
