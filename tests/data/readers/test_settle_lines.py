@@ -11,6 +11,7 @@ from drawing_samples import draw
 from maskwright.data import open_dataset
 from maskwright.data.audit.audit import audit
 from maskwright.data.opening import open_with_doubts
+from maskwright.errors import DataError
 from maskwright.imageio import parse_yaml
 
 
@@ -101,3 +102,24 @@ def test_images_that_look_like_their_masks_are_none_where_both_are_stated(tmp_pa
     state(tmp_path, "\n".join(re.findall(r"`(\w+: [^`]+)`", error.advice)))
     (told,) = (f for f in audit(tmp_path).findings if f.code == "copied_mask")
     assert told.severity == "warning"
+
+
+@pytest.mark.parametrize("pairs_fit", [True, False])
+def test_places_are_offered_where_they_have_been_tried(tmp_path, pairs_fit):
+    for n in range(COUNT):
+        root = tmp_path / ("train", "test")[n % 2]
+        for folder in ("A", "B"):
+            draw_image(root / folder / f"{n}.png", n)
+        if pairs_fit:
+            draw(root / "label" / f"{n}.png", labels_of(n))
+        else:
+            draw(root / "label" / f"{n * 7 % 10}x{n * 3 % 11}.png", labels_of(n))
+    with pytest.raises(DataError) as refused:
+        open_dataset(tmp_path)
+    lines = re.findall(r"`(\w+: [^`]+)`", str(refused.value))
+    images, masks, order = lines[0], lines[1], ["pair_by: order"] * (not pairs_fit)
+    assert parse_yaml(images) == {"images": "t*/A"}
+    dataset = open_dataset(state(tmp_path, "\n".join([images, masks, *order])))
+    assert {sample.image.parent.name for sample in dataset.samples} == {"A"}
+    assert len(dataset.samples) == COUNT
+    assert set(order) <= set(lines)

@@ -1,7 +1,6 @@
 """READERS, and what they make of a place: which of them is surest, and the samples it lists."""
 
 from collections import Counter
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,8 +16,7 @@ from maskwright.data.readers.annotations.voc import VOC_XML
 from maskwright.data.readers.annotations.yolo import YOLO, is_yolo
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition, Rival
 from maskwright.data.readers.description import FILE_NAMES, Description, read_description
-from maskwright.data.readers.folders.candidates import assign_roles
-from maskwright.data.readers.folders.described import described_folders
+from maskwright.data.readers.folders.doubts import names_apart
 from maskwright.data.readers.folders.reader import FOLDERS
 from maskwright.data.readers.folders.roles import image_folders
 from maskwright.data.readers.leftovers import doubt_left_out
@@ -36,7 +34,7 @@ from maskwright.data.readers.volumes.arrays import ARRAYS
 from maskwright.data.readers.volumes.dicom_reader import DICOM
 from maskwright.data.readers.volumes.nifti_reader import NIFTI
 from maskwright.data.readers.volumes.nnunet import NNUNET
-from maskwright.data.samples import Note, Sample, counted, grouped, join_words
+from maskwright.data.samples import Note, Sample, counted, join_words
 from maskwright.errors import DataError
 
 _DOUBT = 0.5  # confidence from which a reader that is not taken is named
@@ -204,7 +202,7 @@ def _not_recognized(place: Place) -> str:
     others = Counter(suffix for suffix in endings if suffix in _ANNOTATION_SUFFIXES)
     contents += [counted(count, f"{suffix} file") for suffix, count in others.most_common(4)]
     found = f"No image with a mask was recognized in {path}: {', '.join(contents) or 'no images'}."
-    if advice := _names_apart(place):
+    if advice := names_apart(path, place.description or Description()):
         return f"{found} {advice}"
     if others[".txt"] > 3 or others[".xml"] > 3:
         found += " Its text or XML files are in no format of annotations that is known: draw what "
@@ -212,26 +210,3 @@ def _not_recognized(place: Place) -> str:
     lists = (FOLDERS, MANIFEST, SPLIT_MANIFESTS, DATA_YAML, TFDS)
     formats = join_words([r.name for r in reversed(READERS) if r not in lists], " and ")
     return f"{found} Expected {_EXPECTED}; other formats are {formats}. {_HOW_TO_STATE}"
-
-
-def _names_apart(place: Place) -> str:
-    """What to do where there are images and masks, of which no names fit; `""` of others."""
-    with suppress(DataError):  # where a stated place holds none, its reader has said so
-        found = described_folders(place.path, place.description or Description())
-        masks, images = assign_roles(found)
-        if masks and images:
-            first = [str(f[0].files[0].relative_to(place.path)) for f in (images, masks)]
-            by_stem = grouped(images[0].files, lambda file: file.stem)
-            if same := next((files for files in by_stem.values() if len(files) > 1), None):
-                names = " and ".join(file.name for file in same[:2])
-                return (
-                    f"{names} in {images[0].path.name}/ have one name but for the ending, so that "
-                    f"their masks cannot be told apart: give all images names of their own."
-                )
-            return (
-                f"The names of images and masks, as {first[0]} and {first[1]}, do not fit "
-                f"together: give both equal names, write `pair_by: order` into data.yaml if they "
-                f"belong together in the order of their names, or list them in a CSV file with "
-                f"the header `image,mask`."
-            )
-    return ""

@@ -103,3 +103,12 @@ def test_an_ending_that_all_images_share_is_no_part_of_their_names(tmp_path):
         names = [f"{start}_gt_{kind}.png" for kind in ("invIds", "labelIds")]
         assert [mask.name for mask in sample.masks] == names
     assert len(dataset.samples) == COUNT
+
+
+def test_masks_lie_deep_in_a_folder_of_the_name_of_their_image(tmp_path):
+    for n in range(COUNT):
+        draw_image(tmp_path / "Images" / f"eye_{n:02}.png", n)
+        for label, name in enumerate(NAMES, 1):
+            folder = tmp_path / "GT" / f"eye_{n:02}" / "SoftMap"
+            draw_mask(folder / f"eye_{n:02}_{name}.png", n, label)
+    masks_are(open_dataset(tmp_path))

@@ -3,12 +3,82 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from maskwright.data.readers.description import Description
+from maskwright.data.readers.folders.candidates import assign_roles
+from maskwright.data.readers.folders.described import described_folders
 from maskwright.data.readers.folders.marks import Pair, annotation_of, glob_of
+from maskwright.data.readers.folders.pairs import pair_folders
+from maskwright.data.readers.folders.roles import Folder
 from maskwright.data.samples import Doubt, Sample, first_few, grouped, join_words, yaml_line
+from maskwright.errors import DataError
 
+_MAX_PLACES = 3  # that are offered
+_MOST_LEFT = 0.1  # share of images and masks in no pair where places fit
 _FEW_IMAGES = 4  # fewer may hold equal numbers of objects by chance
+
+
+def names_apart(root: Path, description: Description) -> str:
+    """What to do where there are images and masks, of which no names fit; `""` of others."""
+    try:
+        masks, images = assign_roles(described_folders(root, description))
+    except DataError:  # where a stated place holds none, its reader has said so
+        return ""
+    if not masks or not images:
+        return ""
+    for same in grouped(images[0].files, lambda file: file.stem).values():
+        if len(same) > 1:
+            names = " and ".join(file.name for file in same[:2])
+            return (
+                f"{names} in {images[0].path.name}/ have one name but for the ending, so that "
+                f"their masks cannot be told apart: give all images names of their own."
+            )
+    image, mask = (folders[0].files[0].relative_to(root) for folders in (images, masks))
+    lines = _fitting_places(images, masks, root, description)
+    in_order = any("pair_by" in line for line in lines)
+    reason, advice = "fit in several ways: ", ""
+    if in_order or not lines:
+        reason, advice = "do not fit together: ", "give both equal names, "
+    if lines:
+        condition = " if they belong together in the order of their names" if in_order else ""
+        advice += f"write {join_words(lines, ', or ')} into data.yaml{condition}, "
+    return (
+        f"The names of images and masks, as {image} and {mask}, {reason}{advice}or list them in "
+        f"a CSV file with the header `image,mask`."
+    )
+
+
+def _fitting_places(
+    images: Sequence[Folder], masks: Sequence[Folder], root: Path, description: Description
+) -> list[str]:
+    """Lines of data.yaml, each of which is tried, with places of which nearly all files fit.
+
+    By name, for each folder of images, whatever its split; else by order.
+    """
+    stated = description.model_dump(include={"images", "masks"}, exclude_none=True)
+    places = []
+    for folders in grouped(images, lambda folder: folder.rest).values():
+        paths = {"images": folders, "masks": masks}
+        globs = {key: glob_of([f.path for f in of], root) for key, of in paths.items()}
+        places.append({key: glob for key, glob in globs.items() if key not in stated})
+    order = {"pair_by": "order"}
+    for choices in (places, [order], [{**place, **order} for place in places]):
+        fitting = [c for c in choices if _fits(root, description.model_copy(update=c))]
+        if fitting:
+            lines = [[yaml_line(key, value) for key, value in c.items()] for c in fitting]
+            return [join_words(line, " and ") for line in lines[:_MAX_PLACES]]
+    return []
+
+
+def _fits(root: Path, description: Description) -> bool:
+    """Whether nearly all images and masks that are stated are in a pair."""
+    with suppress(DataError):
+        folders = described_folders(root, description)
+        pairing = pair_folders(folders, description.pair_by == "order")
+        return len(pairing.alone) < _MOST_LEFT * len(pairing.pairs)
+    return False
 
 
 def doubt_shifted(folders: Sequence[Path], root: Path) -> Doubt:

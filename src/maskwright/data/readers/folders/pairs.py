@@ -21,7 +21,6 @@ from maskwright.data.readers.folders.pair_matching import (
 )
 from maskwright.data.readers.folders.pairing import Pairing, add_skipped
 from maskwright.data.readers.folders.roles import Folder, role_of, role_of_file
-from maskwright.data.samples import grouped
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,10 @@ def pair_folders(folders: Sequence[Folder], by_order: bool = False) -> Pairing:
     folders, result.spare = without_derived(folders)
     mask_folders, sources = assign_roles(folders)
     one_each = len(sources) > 1 and all(len(f.files) == 1 for f in sources)
-    by_rest = grouped(mask_folders, lambda folder: folder.rest)
+    by_rest: dict[tuple[str, ...], list[Folder]] = {}
+    for folder in mask_folders:
+        for depth in range(1, len(folder.rest) + 1):
+            by_rest.setdefault(folder.rest[:depth], []).append(folder)
     search = _Search(result, MaskFolders(mask_folders, sources), by_rest, one_each, by_order)
     styles: list[str] = []
     unpaired: list[Folder] = []
@@ -147,14 +149,18 @@ def _by_single(source: Folder, same: Sequence[MaskFolder], search: _Search) -> s
 
 
 def _by_folder(source: Folder, search: _Search, least: float = 0.0) -> str:
-    """Masks of each image in a folder of the image's name: images/7.png, masks/7/*.png."""
+    """Masks of each image in or below a folder of its name: images/7.png, masks/7/*.png."""
     pairs = []
+    depth = len(source.rest) + 1
     for image in source.files:
         fits = search.by_rest.get((*source.rest, image.stem), [])
         inner = [replace(f, title="") for f in fits if f.split == source.split]
         if inner:
             masks = [(mask, folder) for folder in inner for mask in folder.files]
-            marks = tuple(mark_of(mask, image, folder, alone=True) for mask, folder in masks)
+            marks = tuple(
+                mark_of(mask, image, folder, folder.rest[depth:], alone=True)
+                for mask, folder in masks
+            )
             files = tuple(mask for mask, _ in masks)
             pairs.append(Pair(image, files, source.split, source.rest, marks, source.path))
     if len(pairs) < max(1, least * len(source.files)):
