@@ -148,6 +148,18 @@ class SkippedFile:
         return self.reason if self.broken else f"{self.path}: {self.reason}{where}"
 
 
+def missing_classes(classes: Sequence[Sequence[str]], singular: str) -> list[Note]:
+    """Note on classes of which some images or volumes have no mask file, by the classes of each."""
+    counts = Counter(name for each in classes for name in set(each))
+    total = sum(bool(each) for each in classes)
+    missing = [f"{name} for {total - n:,}" for name, n in sorted(counts.items()) if n < total]
+    if not missing:
+        return []
+    text = f"Of {counted(total, singular)} with masks of single classes, these are missing: "
+    text += f"{examples(missing)}; nothing there is of the class. Leave out what was not drawn."
+    return [Note("missing_classes", text)]
+
+
 def yaml_line(key: str, value: Any) -> str:
     """Line of a data.yaml, as messages name it: `` `overlap: [dent, 'no']` ``."""
     return f"`{key}: {inline_yaml(value)}`"

@@ -53,6 +53,24 @@ def test_a_folder_or_file_for_each_class(tmp_path, image, mask):
     assert again.encoding == dataset.encoding
 
 
+def test_classes_without_a_file_for_some_images_are_told(tmp_path):
+    draw_all(tmp_path, "images/{}.png", "masks/{1}/{0}.png")
+    for number in (0, 1):
+        (tmp_path / "masks" / "dent" / f"{number}.png").unlink()
+    notes = {note.code: note.text for note in open_dataset(tmp_path).notes}
+    assert f"Of {COUNT} images " in notes["missing_classes"]
+    assert "missing: dent for 2;" in notes["missing_classes"]
+
+
+def test_masks_of_no_class_beside_those_of_classes_add_none(tmp_path):
+    draw_all(tmp_path, "images/{}.png", "labels/{1}/{0}.png")
+    for number in range(COUNT):
+        draw_mask(tmp_path / "masks" / f"{number}.png", number, 1)
+    dataset = open_with_doubts(tmp_path)
+    assert [doubt.code for doubt in dataset.doubts] == ["masks_beside_classes"]
+    assert dataset.labels.names == ("background", "dent", "rust", "scratch")
+
+
 def test_data_yaml_states_the_files_of_each_class(tmp_path):
     draw_all(tmp_path, "images/{}.png", "masks/{0}_{1}.png")
     text = "masks: {dent: 'masks/*_dent.png', mark: 'masks/*_scratch.png'}\n"

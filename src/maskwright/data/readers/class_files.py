@@ -50,6 +50,8 @@ def read_class_files(
             f"{mixed[0].image} has masks whose class is not stated, while those of other images "
             f"are masks of single classes; state the class of each mask, or of none."
         )
+    # Another doubt asks for the classes of masks without a name.
+    samples = [_named(sample) for sample in samples]
     names = _names(samples, class_map, description)
     painted = [name for name in names if name.casefold() not in BACKGROUND_NAMES]
     multilabel = description.overlap == MULTILABEL
@@ -66,8 +68,7 @@ def read_class_files(
     doubts = _several_values(samples, contents, threshold, description)
     values: dict[Value, int] = {0: 0, 1: 1, **dict.fromkeys(ignored, IGNORE_LABEL)}
     encoding = Encoding("layers", values, threshold)
-    # Where a mask has no name of a class, another doubt asks for it.
-    if description.overlap is None and not doubts and all(names):
+    if description.overlap is None and not doubts:
         doubts = _overlaps(samples, painted, encoding)
     explanation = (
         f"Each mask file shows one class ({first_few(painted, 8)}): what is "
@@ -117,6 +118,12 @@ def _colors(
         of_name = {names[0]: (0, 0, 0), **dict(pairs)}
     colors = [color for name in names if (color := of_name.get(name)) is not None]
     return colors if len(colors) == len(names) else None
+
+
+def _named(sample: Sample) -> Sample:
+    named = [(m, n) for m, n in zip(sample.masks, sample.classes, strict=True) if n]
+    masks, classes = zip(*named, strict=True) if named else ((), ())
+    return replace(sample, masks=masks, classes=classes)
 
 
 def _sorted(sample: Sample, rank: Mapping[str, int]) -> Sample:

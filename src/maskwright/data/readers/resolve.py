@@ -34,7 +34,7 @@ from maskwright.data.readers.volumes.arrays import ARRAYS
 from maskwright.data.readers.volumes.dicom_reader import DICOM
 from maskwright.data.readers.volumes.nifti_reader import NIFTI
 from maskwright.data.readers.volumes.nnunet import NNUNET
-from maskwright.data.samples import Note, Sample, counted, join_words
+from maskwright.data.samples import Note, Sample, counted, join_words, missing_classes
 from maskwright.errors import DataError
 
 _DOUBT = 0.5  # confidence from which a reader that is not taken is named
@@ -121,6 +121,8 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
     layout.rivals = rivals
     layout.name = place.title or layout.name
     layout.notes += [*place.notes, *notes]
+    if not place.title:
+        layout.notes += missing_classes([sample.classes for sample in layout.samples], "image")
     layout.doubts += place.doubts
     _divide(Path(source), place, layout)
     doubt_left_out(layout, stated or Description())

@@ -159,6 +159,11 @@ def test_a_mask_file_for_each_class_is_asked_about_and_read_as_stated(tmp_path):
     labels = scene(seed=1)[1]
     assert np.array_equal(masks == 2, labels == 1)
     assert np.array_equal(masks[:, :3] == 1, labels[:, :3] == 0)
+    assert "missing_classes" not in {note.code for note in dataset.notes}
+    (tmp_path / "s0000" / "segmentations" / "spleen.nii.gz").unlink()
+    notes = {note.code: note.text for note in open_dataset(tmp_path).notes}
+    assert "Of 2 volumes " in notes["missing_classes"]
+    assert "spleen for 1;" in notes["missing_classes"]
     (tmp_path / "data.yaml").write_text("masks: '*/segmentations/liver.nii.gz'")
     dataset = open_dataset(tmp_path, val_share=0, test_share=0)
     assert np.array_equal(read_volume(dataset, "s0001-ct")[1] > 0, labels == 1)

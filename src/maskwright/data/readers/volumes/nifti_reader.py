@@ -26,12 +26,13 @@ from maskwright.data.samples import (
     Note,
     counted,
     first_few,
+    missing_classes,
     unique_ids,
     yaml_line,
 )
 from maskwright.errors import DataError
 
-_FORMAT = 3  # of the files written; another number has them written anew
+_FORMAT = 4  # of the files written; another number has them written anew
 _MOST_CLASSES = 8  # in a line of data.yaml that is suggested
 
 
@@ -74,6 +75,7 @@ def _write(place: Place, found: VolumePairs, folder: Path) -> list[Note | Doubt]
     # Values are classes, also where no file names them.
     stated = {} if any(pair.classes for pair in pairs) else {"encoding": "indices"}
     remarks += [*_several_masks(pairs, place.path), *_channels(pairs)]
+    remarks += missing_classes([pair.classes for pair in pairs], "volume")
     if alone := [path.name for path in found.alone]:
         text = f"{counted(len(alone), 'volume')} in no pair: {first_few(alone, 4)}."
         folders = {path.parent for pair in pairs for path in pair.images}
