@@ -308,6 +308,12 @@ export function createImages(hooks) {
     add,
     choose,
 
+    /** Rejects if an image is gone, of which the browser may still have files. */
+    check: (entry) =>
+      ask(`images/${entry.id}`).catch((error) => {
+        if (gone(error)) throw error;
+      }),
+
     /** A request for an image has failed: one that the server no longer has is said to be gone. */
     failed: (entry, error) => gone(error) && fail(entry, GONE),
     predictWith,

@@ -178,9 +178,13 @@ async function openMask(entry) {
   const isShown = () => entry === images.chosen && layer === entry.layer;
   await attempt(async () => {
     try {
-      await mask.open(layer);
+      await Promise.all([mask.open(layer), images.check(entry)]);
     } catch (error) {
-      if (asked === entry && isShown()) asked = null;
+      if (asked === entry && isShown()) {
+        asked = null;
+        mask.close();
+        redraw();
+      }
       images.failed(entry, error);
       throw error;
     }
