@@ -68,12 +68,28 @@ def _check_header(file: IO[bytes], entry: zipfile.ZipInfo) -> tuple[tuple[int, .
 
 def _declared(file: IO[bytes], size: int, name: str) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of the array in a file of so many bytes; `ValueError` where it is longer."""
-    is_version_1 = npy.read_magic(file) == (1, 0)
-    read = npy.read_array_header_1_0 if is_version_1 else npy.read_array_header_2_0
-    shape, _, dtype = read(file)
+    shape, dtype = _header(file)
     if dtype.hasobject or prod(shape) * dtype.itemsize != size - file.tell():
         raise ValueError(f"{name} declares {dtype} of the shape {shape}")
     return shape, dtype
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    is_version_1 = npy.read_magic(file) == (1, 0)
+    read = npy.read_array_header_1_0 if is_version_1 else npy.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def holds_objects(path: Path) -> bool:
+    """Whether a file is an `.npy` of Python objects, which is not read, as no image can be."""
+    if path.suffix.lower() != ".npy":
+        return False
+    try:
+        with path.open("rb") as file:
+            return bool(_header(file)[1].hasobject)
+    except (OSError, ValueError, EOFError):  # reported where it is read
+        return False
 
 
 def read_planes(path: Path) -> np.ndarray | None:

@@ -203,6 +203,17 @@ def test_labelme_files_that_state_the_image_of_another_are_asked_about(root):
     assert (labels_of(open_dataset(root), "a") == CAT).all()
 
 
+def test_labelme_files_with_a_path_that_is_gone_mean_the_image_beside_them(root):
+    for folder, ring in (("a", CAT_RING), ("b", DOG_RING)):
+        image(root / folder / "0.png")
+        shapes = [{"label": "cat", "points": ring}]
+        write(root / folder / "0.json", labelme(shapes, "..\\data\\0.png"))
+    dataset = open_dataset(root)
+    of_folder = {sample.image.parent.name: dataset.read_mask(sample) for sample in dataset.samples}
+    assert (of_folder["a"] == CAT).all()
+    assert (of_folder["b"] == DOG).all()
+
+
 def test_classes_that_differ_in_case_alone_are_asked_about_and_spaces_are_left_out(root):
     image(root / "a.jpg")
     shapes = [{"label": "Cat ", "points": CAT_RING}, {"label": "cat", "points": DOG_RING}]

@@ -340,3 +340,15 @@ def test_pets_with_wrong_endings_are_read(real_data):
     image, labels = dataset.read(sample)
     assert image.shape[2] == 3
     assert set(np.unique(labels)) == {0, 1, 2}
+
+
+def test_arrays_of_objects_beside_images_and_masks_are_told(tmp_path):
+    for stem in STEMS:
+        draw(tmp_path / f"{stem}_img.png")
+        draw(tmp_path / f"{stem}_masks.png", MASK)
+        held = np.array({"masks": MASK}, dtype=object)
+        np.save(tmp_path / f"{stem}_img_seg.npy", held, allow_pickle=True)  # as Cellpose does
+    dataset = open_dataset(tmp_path)
+    assert len(dataset.samples) == len(STEMS)
+    notes = {note.code: note.text for note in dataset.notes}
+    assert "a 1_img_seg.npy, a 2_img_seg.npy" in notes["object_arrays"]

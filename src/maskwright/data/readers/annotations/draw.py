@@ -28,7 +28,7 @@ from maskwright.imageio import read_header, write_mask, write_table, write_text
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL, Labels
 
-FORMAT_VERSION = 10
+FORMAT_VERSION = 11
 """Of the files written; another number has them written anew."""
 
 

@@ -18,8 +18,9 @@ from maskwright.data.readers.folders.paths import labels_and_cases
 from maskwright.data.readers.folders.variants import resolve_variants
 from maskwright.data.readers.splits.split_files import split_by_lists
 from maskwright.data.readers.splits.split_words import splits_of_stems
-from maskwright.data.samples import Sample, first_few, unique_ids
+from maskwright.data.samples import Sample, examples, first_few, unique_ids
 from maskwright.imageio import natural_key
+from maskwright.imageio.arrays import holds_objects
 from maskwright.imageio.dicom.files import dicom_origin
 
 _DICOM = ".dcm"
@@ -84,6 +85,7 @@ def _read(place: Place, pairing: Pairing) -> Layout | Place:
     if description.splits is None:
         _assign_splits(root, layout)
     _note_paths(layout)
+    _note_objects(layout)
     layout.find_names(root)
     layers = find_layers(layout.samples)
     if layers.or_colors and description.overlap is None:
@@ -133,6 +135,15 @@ def _note_paths(layout: Layout) -> None:
     elif shared:
         text = f"The folders {first_few(shared, 4)} are taken for cases, which no split parts."
         layout.note("cases", text)
+
+
+def _note_objects(layout: Layout) -> None:
+    """Tell which files beside images and masks are passed over, as those of Cellpose."""
+    files = [file for sample in layout.samples for file in (sample.image, *sample.masks)]
+    arrays = [path for folder in sorted({f.parent for f in files}) for path in folder.glob("*.npy")]
+    if objects := sorted(path.name for path in arrays if holds_objects(path)):
+        text = f"{examples(objects)} hold Python objects, as Cellpose writes them, and are not "
+        layout.note("object_arrays", f"{text}read.")
 
 
 def _assign_splits(root: Path, layout: Layout) -> None:

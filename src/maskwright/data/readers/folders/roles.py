@@ -9,6 +9,7 @@ from pathlib import Path
 
 from maskwright.data.readers.splits.split_words import SHORT_WORDS, SPLIT_WORDS, split_of
 from maskwright.imageio import IMAGE_SUFFIXES, is_image, natural_key
+from maskwright.imageio.arrays import holds_objects
 
 IMAGE_WORDS = frozenset(
     {"images", "image", "imgs", "img", "jpegimages", "jpgs", "photos", "photo", "pictures"}
@@ -87,7 +88,8 @@ def words_of(name: str) -> list[str]:
 def image_folders(root: Path, is_wanted: Callable[[Path], bool] = is_image) -> list[Folder]:
     """Folders with images in and below `root`; links are followed.
 
-    Hidden ones and runs are passed over; `is_wanted` tells images by their names.
+    Hidden ones, runs and arrays of Python objects are passed over; `is_wanted` tells images by
+    their names.
     """
     folders: list[tuple[Path, tuple[Path, ...]]] = []
 
@@ -98,7 +100,8 @@ def image_folders(root: Path, is_wanted: Callable[[Path], bool] = is_image) -> l
         entries = sorted(path.iterdir(), key=lambda p: natural_key(p.name))
         if above and any(entry.name in _RUN_FILES for entry in entries):
             return
-        files = tuple(p for p in entries if is_wanted(p) and not p.is_dir())
+        wanted = (p for p in entries if is_wanted(p) and not p.is_dir())
+        files = tuple(p for p in wanted if not holds_objects(p))
         if files:
             folders.append((path, files))
         for entry in entries:

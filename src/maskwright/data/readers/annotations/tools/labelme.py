@@ -51,7 +51,7 @@ def _read(source: Source) -> Annotations:
             continue
         annotations.known.add(path)  # its images may be inside, and others beside it
         with annotations.reading(path, "LabelMe annotations"):
-            namesake = source.images.find(path.stem, path.parent)
+            namesake = _nearest(source.images.find(path.stem, path.parent), path)
             image = _image(source, path, read_json(path), annotations, namesake)
             annotations.images.append(image)
             if len(namesake) == 1 and namesake[0] != image.image:
@@ -80,13 +80,14 @@ def _image(
 ) -> AnnotatedImage:
     """Image of a file: where it says, else of the same name beside it, else the one in the file."""
     stated = str(content["imagePath"])
-    paths = source.images.find(stated, path.parent) or namesake
+    paths = _nearest(source.images.find(stated, path.parent), path) or namesake
     if source.description.pair_by == "name":
         paths = namesake or paths
     if not paths and content.get("imageData"):
         paths = [_extract(source, path, content["imageData"])]
     if len(paths) != 1:
-        problem = "fits several files" if paths else "is not there"
+        several = "fits several files: lay it beside its image"
+        problem = several if paths else "is not there"
         raise DataError(f"{path} annotates the image {stated[:100]}, which {problem}.")
     size = size_of(content.get("imageHeight"), content.get("imageWidth"))
     objects = []
@@ -101,6 +102,12 @@ def _image(
         class_name = "" if label == _IGNORED else label
         objects.append((AnnotatedObject(class_name, shape, name, cuts=cuts), group))
     return AnnotatedImage(paths[0], join_groups(objects), split_in(path, source.root), size)
+
+
+def _nearest(images: list[Path], path: Path) -> list[Path]:
+    """Of several images, that beside the file of annotations, where LabelMe writes it."""
+    beside = [image for image in images if image.parent == path.parent]
+    return beside if len(images) > 1 and len(beside) == 1 else images
 
 
 def _doubt_image(path: Path, image: Path, count: int) -> Doubt:
