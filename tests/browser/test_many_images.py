@@ -215,6 +215,19 @@ def test_an_image_that_made_room_is_said_to_be_gone(open_page):
             expect(page.locator("#busy-text")).to_contain_text("add it again")
 
 
+def test_an_archive_says_which_images_are_gone(open_page):
+    limits = ServerLimits(images_kept=2)
+    with served(create_app(browser_models(), limits, on_record=lambda _: None)) as address:
+        page = open_page(address, allowed=("404", "failed to load"))
+        for name in ("0.png", "1.png", "2.png"):
+            show(page, name=name)
+        _, data = saved(page, "text=Everything as ZIP")
+        assert {name[:2] for name in zipfile.ZipFile(io.BytesIO(data)).namelist()} >= {"1/", "2/"}
+        expect(page.get_by_role("alert")).to_contain_text("Not in the archive: 1 file")
+        gone = re.compile("no longer has this image")
+        expect(states(page)).to_have_text([gone, "done", "done"])
+
+
 def test_a_reload_names_images_that_made_room_and_keeps_those_with_settings(open_page):
     limits = ServerLimits(images_kept=2)
     with served(create_app(browser_models(), limits, on_record=lambda _: None)) as address:

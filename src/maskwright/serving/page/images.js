@@ -247,7 +247,8 @@ export function createImages(hooks) {
   // A reload keeps what the server has; closing the tab does not.
   addEventListener("beforeunload", (event) => {
     const isOpen = ({ status }) => status === "queued" || status === "sending";
-    const isAtStake = (entry) => isOpen(entry) || isUnsaved(entry) || isPrecious(entry);
+    const isUnknown = (entry) => isUnread(entry) && Boolean(entry.reason);
+    const isAtStake = (entry) => isOpen(entry) || isUnsaved(entry) || isPrecious(entry) || isUnknown(entry);
     if (entries.some((entry) => entry.status !== "failed" && isAtStake(entry))) event.preventDefault();
   });
 

@@ -88,6 +88,7 @@ const saving = createSaving({
   entry: () => images.chosen,
   done: () => images.done,
   save: edits.save,
+  check: (entry) => images.check(entry).catch((error) => images.failed(entry, error)),
   decide: (entry) => (entry.state.decided ? undefined : regions.decide(entry)),
 });
 

@@ -8,7 +8,7 @@ const REGION_TABLES = ["decisions.csv", "regions.csv"];
 
 /**
  * @param {object} hooks  entry(): the selected image; done(): all images with a mask; save(entry): saves its edits;
- *   decide(entry): decides on the regions of its mask, if it has changed.
+ *   decide(entry): decides on the regions of its mask, if it has changed; check(entry): says so if it is gone.
  */
 export function createSaving(hooks) {
   const buttons = [...find("downloads").querySelectorAll("[data-file]")];
@@ -39,8 +39,10 @@ export function createSaving(hooks) {
     const headers = { "Content-Type": "application/json" };
     const answer = await download("archive.zip", { method: "POST", body, headers });
     const missing = Number(answer.headers.get("X-Left-Out"));
-    if (missing) complain(`${missing} files are not in the archive; left-out.txt in it names the reasons.`);
-    else exported.forEach((mark) => mark());
+    if (missing) {
+      complain(`Not in the archive: ${counted(missing, "file")}; left-out.txt in it names the reasons.`);
+      for (const entry of entries) await hooks.check(entry); // some may be gone
+    } else exported.forEach((mark) => mark());
   }
 
   async function keepImage() {

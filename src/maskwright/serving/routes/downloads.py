@@ -16,12 +16,14 @@ from maskwright.serving.store.areas import area_rows, layer_rows
 from maskwright.serving.store.exports import DOWNLOADS, archive, exporter
 from maskwright.serving.store.image_store import ImageStore
 
+_ASKED_TIMES = 100  # a list may be longer than what is stored: some of it made room
 _ARCHIVE_TIMES = 10  # an archive of many images may take so much longer than one answer
 
 
 def download_routes(images: ImageStore, queue: JobQueue) -> APIRouter:
     """`/api/images/{id}/NAME` for the name of every format, and `/api/archive.zip`."""
     routes, limits = APIRouter(prefix="/api"), queue.limits
+    most = _ASKED_TIMES * limits.images_kept
 
     def add(name: str, media_type: str) -> None:
         @routes.get(f"/images/{{id}}/{name}", name=name, **file_response(media_type))
@@ -51,7 +53,7 @@ def download_routes(images: ImageStore, queue: JobQueue) -> APIRouter:
 
     @routes.post("/archive.zip", **file_response("application/zip"))
     async def download_archive(
-        ids: Annotated[list[str], Body(embed=True, min_length=1, max_length=limits.images_kept)],
+        ids: Annotated[list[str], Body(embed=True, min_length=1, max_length=most)],
     ) -> Response:
         """All formats of several images in one archive, and one table of all.
 
