@@ -47,6 +47,7 @@ class DataSet:
         doubts: What data.yaml must settle before the data set is used.
         fit: What is done to masks so that they lie on their images.
         learned: Hashes of images that are not to be scored, as a model has seen them.
+        ignored_as: Label of what masks ignore; not of pixels for which an image has no data.
     """
 
     root: Path
@@ -69,6 +70,7 @@ class DataSet:
     origin: str = field(default="", compare=False)
     fit: MaskFit = AS_STORED
     learned: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    ignored_as: int = IGNORE_LABEL
 
     @property
     def splits(self) -> dict[str, int]:
@@ -153,6 +155,8 @@ class DataSet:
             if seen.shape != labels.shape:
                 raise DataError(sizes_differ(sample.image, labels.shape, path, seen.shape))
             labels[~seen] = IGNORE_LABEL
+        if self.ignored_as != IGNORE_LABEL:
+            labels[labels == IGNORE_LABEL] = self.ignored_as
         return labels
 
     def _decode(self, sample: Sample, place: int) -> tuple[RawMask, np.ndarray]:

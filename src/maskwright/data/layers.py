@@ -35,23 +35,29 @@ def read_layers(dataset: DataSet, sample: Sample) -> tuple[np.ndarray, np.ndarra
     masks, a pixel has one class. `DataError` as `DataSet.read`.
     """
     image, labels = dataset.read(sample)
+    return image, split_layers(dataset, sample, labels)
+
+
+def split_layers(dataset: DataSet, sample: Sample, labels: np.ndarray) -> np.ndarray:
+    """Layers of a sample as in `read_layers`; `labels` are those of its masks united."""
     names = layer_labels(dataset.labels).names
     places = [dataset.labels.names.index(name) for name in names]
     layers = (labels[..., None] == np.array(places)).astype(np.uint8)
+    ignored = labels == IGNORE_LABEL
     if sample.classes:
         for path, name in zip(sample.masks, sample.classes, strict=True):
             if name in names:
                 alone = replace(sample, masks=(path,), classes=(name,), field_of_view=None)
                 mask = dataset.read_mask(alone)
                 layers[mask == dataset.labels.names.index(name), names.index(name)] = 1
-                labels[mask == IGNORE_LABEL] = IGNORE_LABEL
+                ignored |= mask == IGNORE_LABEL
     elif sample.instances is not None:
         objects = dataset.read_objects(sample)
         objects = objects.take(~objects.crowd)
         for number, label in enumerate(objects.labels.tolist()):
             layers[objects.mask(number), places.index(label)] = 1
-    layers[labels == IGNORE_LABEL] = IGNORE_LABEL
-    return image, layers
+    layers[ignored] = IGNORE_LABEL
+    return layers
 
 
 def require_one_class(dataset: DataSet, purpose: str) -> DataSet:

@@ -67,12 +67,16 @@ def unique_ids(paths: Sequence[Sequence[str]]) -> list[str]:
         ids = ["-".join(part for part in path[-depth:] if part) for path in paths]
         if len({id_.casefold() for id_ in ids}) == len(ids):
             return ids
-    counts: Counter[str] = Counter()
+    taken = {id_.casefold() for id_ in ids}
+    given: Counter[str] = Counter()
     unique = []
     for id_ in ids:
-        counts[id_.casefold()] += 1
-        count = counts[id_.casefold()]
-        unique.append(id_ if count == 1 else f"{id_}-{count}")
+        given[id_.casefold()] += 1
+        name, number = id_, given[id_.casefold()]
+        while number > 1 and name.casefold() in taken:
+            name, number = f"{id_}-{number}", number + 1
+        taken.add(name.casefold())
+        unique.append(name)
     return unique
 
 

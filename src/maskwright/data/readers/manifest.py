@@ -77,7 +77,7 @@ def read_manifest(path: Path, name: str | None = None, converted: bool = False) 
         layout.facts[id_] = row
     if "classes" not in header:
         layout.samples = labels_as_classes(layout.samples)
-    layout.objects = any(len(sample.masks) > 1 for sample in layout.samples)
+        layout.objects = any(len(sample.masks) > 1 for sample in layout.samples)
     if not converted:
         layout.find_names(path.parent)
     if splits not in {"", "split"}:

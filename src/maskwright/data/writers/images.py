@@ -8,6 +8,9 @@ from pathlib import Path
 from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Item, Sample
+from maskwright.errors import DataError
+
+_SPLITS = ("train", "val", "test")
 
 
 def image_name(sample: Sample) -> str:
@@ -19,6 +22,13 @@ def copy_image(sample: Sample, folder: Path) -> Path:
     """Copy the file of an image; its new path."""
     folder.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copyfile(sample.image, folder / image_name(sample)))
+
+
+def require_usual_splits(dataset: DataSet, about: str) -> None:
+    """Raise `DataError` where there are other splits, which the format `about` cannot hold."""
+    if others := [name for name in dataset.splits if name not in _SPLITS]:
+        usual = ", ".join(_SPLITS)
+        raise DataError(f"{about} cannot hold the split {others[0]}; expected {usual}.")
 
 
 def for_each_sample(dataset: DataSet, write: Callable[[Sample], Item]) -> list[Item]:

@@ -1,9 +1,10 @@
 """WRITERS, and the conversion of a data set by one of them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from maskwright.data.dataset import DataSet
@@ -27,9 +28,9 @@ from maskwright.data.writers.volumes.arrays import HDF5, NPZ
 from maskwright.data.writers.volumes.dicom_seg import DICOM_SEG
 from maskwright.data.writers.volumes.nifti import NIFTI
 from maskwright.data.writers.volumes.nnunet import NNUNET
+from maskwright.data.writers.volumes.slices import sample_volumes
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import atomic_folder
-from maskwright.labels import IGNORE_LABEL
 
 _ANNOTATIONS = (
     *(VOC_WRITER, *COCO_WRITERS, YOLO_WRITER, LABELME_WRITER, CVAT_WRITER),
@@ -63,8 +64,7 @@ def convert_dataset(
         DataError: If the format cannot hold the data set, or a file of it cannot be read.
     """
     check_target(out, to)
-    listed = all(sample.instances is not None for sample in dataset.samples)
-    if not (listed and WRITERS[to].objects):
+    if not WRITERS[to].overlaps:
         require_one_class(dataset, f"the format {to}")
     if ignored_as_background:
         dataset = _without_ignored(dataset)
@@ -73,7 +73,7 @@ def convert_dataset(
     named = replace(dataset, samples=tuple(_with_plain_ids(dataset.samples)))
     with atomic_folder(out) as folder:
         WRITERS[to].write(named, folder)
-    return [*_renamed(dataset, named), *_not_held(named, WRITERS[to])]
+    return [*_renamed(dataset, named), *_not_held(named, WRITERS[to], out)]
 
 
 def check_target(out: Path, to: str) -> None:
@@ -91,24 +91,21 @@ def _without_ignored(dataset: DataSet) -> DataSet:
             f"{dataset.root} has no class that is background, as which ignored pixels could be "
             f"written; give one the name background in data.yaml."
         )
-    values = {
-        value: background if label == IGNORE_LABEL else label
-        for value, label in dataset.encoding.values.items()
-    }
-    return replace(dataset, encoding=replace(dataset.encoding, values=values))
+    return replace(dataset, ignored_as=background)
 
 
 def _with_plain_ids(samples: Sequence[Sample]) -> Iterator[Sample]:
     """Samples whose ids are names in tables, lists, URLs and patterns alike; files have them."""
     plain = [_ODD.sub("_", sample.id) for sample in samples]
-    taken = {sample.id for sample, name in zip(samples, plain, strict=True) if sample.id == name}
-    for sample, name in zip(samples, plain, strict=True):
+    pairs = list(zip(samples, plain, strict=True))
+    taken = {name.casefold() for sample, name in pairs if sample.id == name}
+    for sample, name in pairs:
         if sample.id == name:
             yield sample
             continue
-        free = (f"{name}-{n}" for n in count(2))
-        name = name if name not in taken else next(each for each in free if each not in taken)
-        taken.add(name)
+        names = chain([name], (f"{name}-{number}" for number in count(2)))
+        name = next(each for each in names if each.casefold() not in taken)
+        taken.add(name.casefold())
         yield replace(sample, id=name, case=name if sample.case == sample.id else sample.case)
 
 
@@ -118,10 +115,26 @@ def _renamed(before: DataSet, after: DataSet) -> Iterator[str]:
         yield f"Names with characters that not all formats have are changed: {examples(names)}."
 
 
-def _not_held(dataset: DataSet, writer: Writer) -> Iterator[str]:
+def _not_held(dataset: DataSet, writer: Writer, out: Path) -> Iterator[str]:
+    """What is lost, or to be known, of a data set that has been written."""
+    name, samples = writer.name, dataset.samples
     if dataset.instances and not writer.objects:
-        yield f"The format {writer.name} holds classes; objects are not told apart any more."
-    if any(sample.case != sample.id for sample in dataset.samples) and not writer.cases:
-        yield f"The format {writer.name} holds no cases; splits made later may part them."
-    if any(sample.label or sample.weight != 1 for sample in dataset.samples) and not writer.facts:
-        yield f"The format {writer.name} holds no weights and labels of images; masks does."
+        yield f"The format {name} holds classes; objects are not told apart any more."
+    if dataset.labels.background is None and writer.shapes:
+        yield f"What is in no shape of the format {name} is of a class background, which is added."
+    if _cases_are_lost(dataset, writer):
+        yield f"The format {name} holds no cases; splits made later may part them."
+    if any(sample.spacing_mm for sample in samples) and not writer.spacing:
+        yield f"The format {name} holds no size of pixels in mm; masks and nifti do."
+    if any(sample.label or sample.weight != 1 for sample in samples) and not writer.facts:
+        yield f"The format {name} holds no weights and labels of images; masks does."
+    if (out / writer.settings).is_file():
+        yield f"Open {out / writer.settings}: the data.yaml of {name} cannot state all of it."
+
+
+def _cases_are_lost(dataset: DataSet, writer: Writer) -> bool:
+    if writer.volumes:
+        volumes = sample_volumes(dataset)
+        cases = Counter(case for each in volumes for case in {s.case for s in each.samples})
+        return max(cases.values()) > 1
+    return not writer.cases and any(sample.case != sample.id for sample in dataset.samples)

@@ -7,17 +7,18 @@ from maskwright.data.encodings.class_map import voc_color
 from maskwright.data.readers.description import FILE_NAMES, described_labels, write_description
 from maskwright.data.samples import Sample, grouped
 from maskwright.data.writers.base import Writer
-from maskwright.data.writers.images import copy_image, for_each_sample, orientation_key
-from maskwright.errors import DataError
+from maskwright.data.writers.images import (
+    copy_image,
+    for_each_sample,
+    orientation_key,
+    require_usual_splits,
+)
 from maskwright.imageio import write_mask, write_text
 from maskwright.labels import IGNORE_LABEL, Labels
 
-_SPLITS = ("train", "val", "test")
-
 
 def _write(dataset: DataSet, folder: Path) -> None:
-    if others := [name for name in dataset.splits if name not in _SPLITS]:
-        raise DataError(f"VOC cannot hold the split {others[0]}; expected {', '.join(_SPLITS)}.")
+    require_usual_splits(dataset, "VOC")
     names = dataset.labels.names
     labels = Labels.create(names, [voc_color(label) for label in range(len(names))])
 

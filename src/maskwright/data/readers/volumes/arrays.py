@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from maskwright.data.samples import Doubt, Note, unique_ids
 from maskwright.errors import ConfigError, DataError
 from maskwright.labels import BACKGROUND_NAMES
 
-_FORMAT = 1  # of the files written; another number has them written anew
+_FORMAT = 2  # of the files written; another number has them written anew
 _CASE = re.compile(r"(?P<case>.+?)[_\-. ]*(slice|frame|z)[_\-. ]*\d+", re.IGNORECASE)
 _PLACE = re.compile(r"(?P<file>.+\.(?:npz|h5|hdf5|hdf))(?::(?P<key>.+))?|(?P<npy>.+\.npy)")
 
@@ -82,16 +83,32 @@ def _write(
                 )
             )
             break
-    ids = unique_ids([(pair.split or "", *pair.rest) for pair in pairs])
+    ids = unique_ids([(pair.split or "", *map(_plain, pair.rest)) for pair in pairs])
     stacks = Counter(pair.split for pair in pairs)
     volumes = [
-        _volume(
-            *(pair, re.sub(r"[^\w.\-]+", "_", id_) or "image", stacks[pair.split] > 1),
-            _planes(pair, description),
-        )
+        _volume(pair, id_ or "image", stacks[pair.split] > 1, _planes(pair, description))
         for pair, id_ in zip(pairs, ids, strict=True)
     ]
+    volumes = _with_unique_names(volumes)
     return [*doubts, *write_volumes(folder, volumes, {}, [f"From arrays in {place.path.name}."])]
+
+
+def _plain(name: str) -> str:
+    """Name that files can have."""
+    return re.sub(r"[^\w.\-]+", "_", name)
+
+
+def _with_unique_names(volumes: Sequence[Volume]) -> list[Volume]:
+    """Volumes whose images have different names, also where stacks count from the same id."""
+    listed = [[id_ for id_, _ in volume.members] or [volume.id] for volume in volumes]
+    names = [(v.split or "", name) for v, ids in zip(volumes, listed, strict=True) for name in ids]
+    unique = iter(unique_ids(names))
+    return [
+        replace(volume, members=[(next(unique), case) for _, case in volume.members])
+        if volume.members
+        else replace(volume, id=next(unique))
+        for volume in volumes
+    ]
 
 
 def _planes(pair: ArrayPair, description: Description) -> tuple[str, ...]:
@@ -141,8 +158,10 @@ def _members(pair: ArrayPair, id_: str) -> list[tuple[str, str]]:
     if not columns:
         return []
     ids = columns.get("id", np.array([n.replace("/", "-") for n in slice_names(id_, number)]))
-    ids = np.array([re.sub(r"[^\w.\-]+", "_", name) or "_" for name in ids.tolist()])
-    return list(zip(ids.tolist(), columns.get("case", ids).tolist(), strict=True))
+    cases = columns.get("case", np.full(number, ""))
+    return [
+        (_plain(id_) or "_", case) for id_, case in zip(ids.tolist(), cases.tolist(), strict=True)
+    ]
 
 
 def _arrays(pair: ArrayPair, apart: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -9,14 +9,16 @@ import numpy as np
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample, grouped
-from maskwright.data.writers.annotations.image_objects import (
-    ImageObject,
-    ImageObjects,
+from maskwright.data.writers.annotations.annotation_files import (
     class_ids,
-    class_names,
     for_each_image,
     split_of,
     write_settings,
+)
+from maskwright.data.writers.annotations.image_objects import (
+    ImageObject,
+    ImageObjects,
+    class_names,
 )
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.images import copy_image
@@ -118,7 +120,16 @@ COCO_WRITERS = (
         "COCO annotations, polygons, and run lengths of what has holes",
         partial(_write, False),
         objects=True,
+        overlaps=True,
+        shapes=True,
     ),
-    Writer("coco-rle", "COCO annotations, run lengths", partial(_write, True), objects=True),
-    Writer("coco-panoptic", "COCO panoptic masks", _write_panoptic, objects=True),
+    Writer(
+        "coco-rle",
+        "COCO annotations, run lengths",
+        partial(_write, True),
+        objects=True,
+        overlaps=True,
+        shapes=True,
+    ),
+    Writer("coco-panoptic", "COCO panoptic masks", _write_panoptic, objects=True, shapes=True),
 )

@@ -7,12 +7,14 @@ import numpy as np
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample
-from maskwright.data.writers.annotations.image_objects import (
-    ImageObjects,
-    class_names,
+from maskwright.data.writers.annotations.annotation_files import (
     for_each_image,
     split_of,
     write_settings,
+)
+from maskwright.data.writers.annotations.image_objects import (
+    ImageObjects,
+    class_names,
 )
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.images import copy_image
@@ -76,4 +78,6 @@ def _rows(mask: np.ndarray) -> list[int]:
     return runs
 
 
-CVAT_WRITER = Writer("cvat", "CVAT for images 1.1", _write, objects=True)
+CVAT_WRITER = Writer(
+    "cvat", "CVAT for images 1.1", _write, objects=True, overlaps=True, shapes=True
+)

@@ -9,13 +9,15 @@ import numpy as np
 from maskwright.data.dataset import DataSet
 from maskwright.data.readers.annotations.geojson import georeference
 from maskwright.data.samples import Sample
+from maskwright.data.writers.annotations.annotation_files import (
+    for_each_image,
+    split_of,
+    write_settings,
+)
 from maskwright.data.writers.annotations.image_objects import (
     ImageObject,
     ImageObjects,
     class_names,
-    for_each_image,
-    split_of,
-    write_settings,
 )
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.images import copy_image
@@ -62,4 +64,11 @@ def _placed(each: ImageObject, transform: Any) -> list[list[list[list[float]]]]:
     return placed
 
 
-GEOJSON_WRITER = Writer("geojson", "GeoJSON polygons beside GeoTIFF files", _write, objects=True)
+GEOJSON_WRITER = Writer(
+    "geojson",
+    "GeoJSON polygons beside GeoTIFF files",
+    _write,
+    objects=True,
+    overlaps=True,
+    shapes=True,
+)

@@ -1,21 +1,18 @@
 """What is written of an image: its objects in the order in which they lie on each other."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from maskwright.data.dataset import DataSet
+from maskwright.data.layers import split_layers
 from maskwright.data.object_files import number_components
-from maskwright.data.parallel import in_threads
 from maskwright.data.readers.annotations.shapes import Polygons
-from maskwright.data.readers.description import FILE_NAMES, write_description
-from maskwright.data.samples import Item, Sample
-from maskwright.data.writers.images import orientation_key
+from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.instances import Instances
 from maskwright.labels import IGNORE_LABEL
@@ -23,8 +20,6 @@ from maskwright.rle import outlines
 
 Parts = Sequence[Sequence[Sequence[float]]]
 """Polygons, each the ring around it and the rings of its holes, `x, y, x, y, …` in px."""
-
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,82 +93,74 @@ class ImageObjects:
         return numbers
 
 
-def for_each_image(
-    dataset: DataSet,
-    about: str,
-    write: Callable[[Sample, ImageObjects], Item],
-    *,
-    ignored: bool = False,
-) -> list[Item]:
-    """What a function that writes one image returns for all of them, in order.
-
-    `DataError` where the format, named by `about`, cannot hold a split, or pixels that are
-    ignored; `ignored` says that it can.
-    """
-    if others := [name for name in dataset.splits if name not in SPLITS]:
-        raise DataError(f"{about} cannot hold the split {others[0]}; expected {', '.join(SPLITS)}.")
-
-    def write_sample(sample: Sample) -> Item:
-        scene = objects_of(dataset, sample)
-        if not ignored and scene.void.any():
-            raise DataError(
-                f"{sample.image} has pixels that are ignored, which {about} cannot hold; write "
-                f"masks, voc, coco or labelme, or write them as background with "
-                f"--ignored-as-background."
-            )
-        return write(sample, scene)
-
-    return list(in_threads(write_sample, dataset.samples, "Converting images"))
-
-
 def objects_of(dataset: DataSet, sample: Sample) -> ImageObjects:
     """Objects of a sample, and of what no object covers the components of each class."""
-    labels, background = dataset.read_mask(sample), dataset.labels.background
+    labels = dataset.read_mask(sample)
     size = labels.shape[:2]
-    painted = np.full(size, -1 if background is None else background, np.int32)
-    objects = []
-    if dataset.instances:
-        listed = dataset.read_objects(sample)
-        stated = _stated_polygons(dataset, sample)
-        order = np.argsort(listed.crowd, kind="stable").tolist()
-        for place in order:
-            each = _object(listed, place, stated.get(place), size)
-            window = _window(painted, each)
-            if not each.crowd:
-                window[each.mask] = each.label
-            if not each.crowd or (_window(labels, each)[each.mask] == IGNORE_LABEL).any():
-                objects.append(each)
-    counts = labels != IGNORE_LABEL
-    if ((painted != labels) & (labels == background) & counts).any():
-        raise DataError(
-            f"{sample.image}: an object lies where its mask of classes is "
-            f"{dataset.labels.names[background or 0]}; expected both to agree."
-        )
-    rest = np.where((painted != labels) & counts, labels + 1, 0)  # class 0 is one as well
-    numbers = number_components(rest)
-    parts = Instances.from_ids(numbers, rest)
-    crowds = [each for each in objects if each.crowd]
-    objects = [each for each in objects if not each.crowd]
-    for place in range(len(parts)):
-        each = _object(parts, place, None, size)
-        objects.append(ImageObject(each.label - 1, each.mask, each.corner))
-    ignored = labels == IGNORE_LABEL
-    covered = np.zeros(size, bool)
+    listed = _listed_objects(dataset, sample, size) if dataset.instances else []
+    objects = [each for each in listed if not each.crowd]
+    if dataset.multilabel:
+        layers = split_layers(dataset, sample, labels)
+        ignored = layers[..., 0] == IGNORE_LABEL
+        for place, label in enumerate(class_names(dataset)):
+            rest = layers[..., place] == 1
+            for each in objects:
+                if each.label == label:
+                    _window(rest, each)[each.mask] = False
+            objects += _components(label, rest)
+    else:
+        ignored, background = labels == IGNORE_LABEL, dataset.labels.background
+        painted = np.full(size, -1 if background is None else background)
+        for each in objects:
+            _window(painted, each)[each.mask] = each.label
+        rest = (painted != labels) & ~ignored
+        for label in np.unique(labels[rest]).tolist():
+            if label == background:
+                raise _disagreement(dataset, sample)
+            objects += _components(label, rest & (labels == label))
+    crowds = [each for each in listed if each.crowd and _window(ignored, each)[each.mask].any()]
+    uncovered = ignored.copy()
     for each in crowds:
-        _window(covered, each)[each.mask] = True
-    for each in objects:
-        _window(covered, each)[each.mask] = False
-    return ImageObjects(size, [*objects, *crowds], ignored, ignored & ~covered)
+        _window(uncovered, each)[each.mask] = False
+    for each in objects:  # they lie on crowds
+        _window(uncovered, each)[each.mask] |= _window(ignored, each)[each.mask]
+    return ImageObjects(size, [*objects, *crowds], ignored, uncovered)
 
 
-def _object(
-    objects: Instances, place: int, parts: Parts | None, size: tuple[int, int]
-) -> ImageObject:
-    top, left = objects.boxes[place, :2].tolist()
-    if parts is not None and (Polygons(parts)(size) != objects.mask(place)).any():
-        parts = None
-    crowd = bool(objects.crowd[place])
-    return ImageObject(int(objects.labels[place]), objects.masks[place], (top, left), parts, crowd)
+def _listed_objects(dataset: DataSet, sample: Sample, size: tuple[int, int]) -> list[ImageObject]:
+    """Objects as the data set has them; where it states an order of classes, in that order."""
+    listed, stated = dataset.read_objects(sample), _stated_polygons(dataset, sample)
+    objects = []
+    for place, label in enumerate(listed.labels.tolist()):
+        parts, mask = stated.get(place), listed.masks[place]
+        if parts is not None and (Polygons(parts)(size) != listed.mask(place)).any():
+            parts = None
+        top, left = listed.boxes[place, :2].tolist()
+        if label != IGNORE_LABEL:
+            crowd = bool(listed.crowd[place])
+            objects.append(ImageObject(label, mask, (top, left), parts, crowd))
+    order, names = dataset.stated.get("overlap"), class_names(dataset)
+    if any(each.label not in names for each in objects):
+        raise _disagreement(dataset, sample)
+    if isinstance(order, list):
+        objects.sort(key=lambda each: order.index(names[each.label]))
+    return objects
+
+
+def _components(label: int, mask: np.ndarray) -> list[ImageObject]:
+    """Connected components of a class, bool `(h, w)`."""
+    parts = Instances.from_ids(number_components(mask.astype(np.int32)), mask.astype(np.int32))
+    corners = parts.boxes[:, :2].tolist()
+    return [
+        ImageObject(label, inside, (top, left))
+        for inside, (top, left) in zip(parts.masks, corners, strict=True)
+    ]
+
+
+def _disagreement(dataset: DataSet, sample: Sample) -> DataError:
+    name = dataset.labels.names[dataset.labels.background or 0]
+    where = f"{sample.image}: an object lies where its mask of classes is {name}"
+    return DataError(f"{where}; expected both to agree.")
 
 
 def _window(whole: np.ndarray, each: ImageObject) -> np.ndarray:
@@ -194,22 +181,3 @@ def class_names(dataset: DataSet) -> dict[int, str]:
     """Names of the classes that objects have, by label: all but the background."""
     names = dict(enumerate(dataset.labels.names))
     return {n: name for n, name in names.items() if n != dataset.labels.background}
-
-
-def class_ids(dataset: DataSet) -> dict[int, int]:
-    """Numbers from 1 of the classes that objects have, by label."""
-    return {label: number for number, label in enumerate(class_names(dataset), start=1)}
-
-
-def write_settings(dataset: DataSet, folder: Path, **stated: Any) -> None:
-    """Write a data.yaml with the order and colors of the classes, and what else is `stated`."""
-    names, colors = list(dataset.labels.names), dataset.labels.to_dict()["colors"]
-    if dataset.labels.background is None:
-        names, colors = ["background", *names], ["#000000", *colors]
-    content = {"classes": names, "colors": colors, **orientation_key(dataset), **stated}
-    write_description(folder / FILE_NAMES[0], content, [f"Converted from {dataset.layout}."])
-
-
-def split_of(sample: Sample) -> str:
-    """Split of a sample."""
-    return sample.split or "train"

@@ -12,13 +12,15 @@ import numpy as np
 from maskwright.data.dataset import DataSet
 from maskwright.data.readers.annotations.tools.brush import encode_brush
 from maskwright.data.samples import Sample
+from maskwright.data.writers.annotations.annotation_files import (
+    for_each_image,
+    split_of,
+    write_settings,
+)
 from maskwright.data.writers.annotations.image_objects import (
     ImageObject,
     ImageObjects,
     class_names,
-    for_each_image,
-    split_of,
-    write_settings,
 )
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.images import copy_image
@@ -84,11 +86,15 @@ LABEL_STUDIO_WRITERS = (
         "Label Studio annotations, polygons, and brushes of what has holes or parts",
         partial(_write, False),
         objects=True,
+        overlaps=True,
+        shapes=True,
     ),
     Writer(
         "label-studio-brush",
         "Label Studio annotations, brushes",
         partial(_write, True),
         objects=True,
+        overlaps=True,
+        shapes=True,
     ),
 )

@@ -11,13 +11,15 @@ from PIL import Image
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample
+from maskwright.data.writers.annotations.annotation_files import (
+    for_each_image,
+    split_of,
+    write_settings,
+)
 from maskwright.data.writers.annotations.image_objects import (
     ImageObject,
     ImageObjects,
     class_names,
-    for_each_image,
-    split_of,
-    write_settings,
 )
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.images import copy_image
@@ -76,4 +78,6 @@ def _png(mask: np.ndarray) -> str:
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 
-LABELME_WRITER = Writer("labelme", "LabelMe annotations", _write, objects=True)
+LABELME_WRITER = Writer(
+    "labelme", "LabelMe annotations", _write, objects=True, overlaps=True, shapes=True
+)

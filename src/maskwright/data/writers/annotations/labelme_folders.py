@@ -8,14 +8,17 @@ import numpy as np
 from maskwright.data.dataset import DataSet
 from maskwright.data.encodings.class_map import voc_color
 from maskwright.data.samples import Sample
-from maskwright.data.writers.annotations.image_objects import (
-    ImageObjects,
-    class_names,
+from maskwright.data.writers.annotations.annotation_files import (
     for_each_image,
     split_of,
     write_settings,
 )
+from maskwright.data.writers.annotations.image_objects import (
+    ImageObjects,
+    class_names,
+)
 from maskwright.data.writers.base import Writer
+from maskwright.errors import DataError
 from maskwright.imageio import make_folder, write_image, write_mask, write_text
 
 
@@ -26,13 +29,19 @@ def _write(dataset: DataSet, folder: Path) -> None:
         values[label] = value
     colors = [voc_color(label) for label in range(len(names))]
 
-    def write_sample(sample: Sample, _: ImageObjects) -> None:
+    def write_sample(sample: Sample, _scene: ImageObjects) -> None:
         place = folder / split_of(sample) / f"{sample.id}_json"
         make_folder(place)
         if sample.image.suffix.lower() == ".png":
             shutil.copyfile(sample.image, place / "img.png")
         else:
-            write_image(place / "img.png", dataset.read_image(sample))
+            image, _, gap = dataset.read_with_gaps(sample)
+            if gap is not None:
+                raise DataError(
+                    f"{sample.image} has pixels without data, which a PNG of LabelMe cannot hold; "
+                    f"write masks, voc, coco or labelme."
+                )
+            write_image(place / "img.png", image)
         write_mask(place / "label.png", values[dataset.read_mask(sample)], colors)
         write_text(place / "label_names.txt", "".join(f"{name}\n" for name in names))
 
@@ -40,4 +49,6 @@ def _write(dataset: DataSet, folder: Path) -> None:
     write_settings(dataset, folder)
 
 
-LABELME_FOLDERS_WRITER = Writer("labelme-folders", "LabelMe folders with label.png", _write)
+LABELME_FOLDERS_WRITER = Writer(
+    "labelme-folders", "LabelMe folders with label.png", _write, shapes=True
+)

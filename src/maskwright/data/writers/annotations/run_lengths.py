@@ -6,13 +6,15 @@ import numpy as np
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample, grouped
-from maskwright.data.writers.annotations.image_objects import (
-    ImageObject,
-    ImageObjects,
+from maskwright.data.writers.annotations.annotation_files import (
     class_ids,
     for_each_image,
     split_of,
     write_settings,
+)
+from maskwright.data.writers.annotations.image_objects import (
+    ImageObject,
+    ImageObjects,
 )
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.images import copy_image
@@ -51,5 +53,10 @@ def _runs(each: ImageObject, size: tuple[int, int]) -> str:
 
 
 RUN_LENGTHS_WRITER = Writer(
-    "kaggle", "run lengths in CSV files, column by column", _write, objects=True
+    "kaggle",
+    "run lengths in CSV files, column by column",
+    _write,
+    objects=True,
+    overlaps=True,
+    shapes=True,
 )

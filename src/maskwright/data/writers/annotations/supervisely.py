@@ -11,12 +11,14 @@ from PIL import Image
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample
-from maskwright.data.writers.annotations.image_objects import (
-    ImageObjects,
-    class_names,
+from maskwright.data.writers.annotations.annotation_files import (
     for_each_image,
     split_of,
     write_settings,
+)
+from maskwright.data.writers.annotations.image_objects import (
+    ImageObjects,
+    class_names,
 )
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.images import copy_image
@@ -59,4 +61,11 @@ def _packed(mask: np.ndarray) -> str:
     return base64.b64encode(zlib.compress(file.getvalue())).decode("ascii")
 
 
-SUPERVISELY_WRITER = Writer("supervisely", "Supervisely project with bitmaps", _write, objects=True)
+SUPERVISELY_WRITER = Writer(
+    "supervisely",
+    "Supervisely project with bitmaps",
+    _write,
+    objects=True,
+    overlaps=True,
+    shapes=True,
+)

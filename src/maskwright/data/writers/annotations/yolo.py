@@ -7,18 +7,24 @@ import numpy as np
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import Sample
+from maskwright.data.writers.annotations.annotation_files import (
+    class_ids,
+    for_each_image,
+    names_with_background,
+    split_of,
+    write_settings,
+)
 from maskwright.data.writers.annotations.image_objects import (
     ImageObject,
     ImageObjects,
-    class_ids,
     class_names,
-    for_each_image,
-    split_of,
 )
 from maskwright.data.writers.base import Writer
-from maskwright.data.writers.images import copy_image
+from maskwright.data.writers.images import copy_image, orientation_key
 from maskwright.imageio import dump_yaml, write_text
 from maskwright.rle import fill_polygons, one_ring
+
+_SETTINGS = "maskwright.yaml"  # as data.yaml is YOLO's
 
 
 def _write(dataset: DataSet, folder: Path) -> None:
@@ -40,6 +46,10 @@ def _write(dataset: DataSet, folder: Path) -> None:
     # YOLO takes no notice of the task; here it says that rectangles are no oriented boxes.
     content = {"path": ".", "task": "segment", **splits, "names": names}
     write_text(folder / "data.yaml", dump_yaml(content))
+    usual = names_with_background(dataset) == ["background", *names.values()]
+    clear = len({name.casefold() for name in dataset.labels.names}) == dataset.labels.num_classes
+    if dataset.multilabel or orientation_key(dataset) or not usual or not clear:
+        write_settings(dataset, folder, _SETTINGS)
 
 
 def _ring(each: ImageObject, size: tuple[int, int]) -> list[float]:
@@ -50,4 +60,12 @@ def _ring(each: ImageObject, size: tuple[int, int]) -> list[float]:
     return one_ring([ring for part in replace(each, stated=None).parts for ring in part])
 
 
-YOLO_WRITER = Writer("yolo", "YOLO segmentation", _write, objects=True)
+YOLO_WRITER = Writer(
+    "yolo",
+    "YOLO segmentation",
+    _write,
+    objects=True,
+    overlaps=True,
+    shapes=True,
+    settings=_SETTINGS,
+)

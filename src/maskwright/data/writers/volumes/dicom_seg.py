@@ -50,7 +50,9 @@ def _write(dataset: DataSet, folder: Path) -> None:
         write_dicom_seg(seg, each, labels, dataset.labels.names, automatic=False)
 
 
-DICOM_SEG = Writer("dicom-seg", "DICOM series with segmentation objects (SEG)", _write, cases=True)
+DICOM_SEG = Writer(
+    "dicom-seg", "DICOM series with segmentation objects (SEG)", _write, cases=True, spacing=True
+)
 
 
 def write_dicom_seg(

@@ -24,7 +24,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
             f"{', '.join(dataset.labels.names)}; state `classes: [background, ...]` in data.yaml."
         )
     volumes = sample_volumes(dataset)
-    flat = all(len(volume.samples) == 1 for volume in volumes)
+    flat = all(len(v.samples) == 1 and v.samples[0].spacing_mm is None for v in volumes)
     in_png = flat and dataset.dtype == "uint8" and dataset.channels in (1, 3)
     ending = ".png" if in_png else ".nii.gz"
     ignored = [_write_volume(dataset, folder, volume, ending) for volume in volumes]
@@ -49,7 +49,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
 def _write_volume(dataset: DataSet, folder: Path, volume: SampleVolume, ending: str) -> bool:
     """Write a file for each channel and one for the labels; whether pixels are ignored."""
     part = "Ts" if volume.split == "test" else "Tr"
-    images, labels = volume.images(dataset), volume.labels(dataset)
+    images, labels = volume.read(dataset)
     ignored = labels == IGNORE_LABEL
     values = np.where(ignored, dataset.labels.num_classes, labels)
     mask = folder / f"labels{part}" / f"{volume.id}{ending}"
@@ -65,4 +65,4 @@ def _write_volume(dataset: DataSet, folder: Path, volume: SampleVolume, ending: 
     return bool(ignored.any())
 
 
-NNUNET = Writer("nnunet", "raw data of nnU-Net, version 2", _write, cases=True)
+NNUNET = Writer("nnunet", "raw data of nnU-Net, version 2", _write, volumes=True, spacing=True)

@@ -27,13 +27,10 @@ class SampleVolume:
         """Of all its samples."""
         return self.samples[0].split or "train"
 
-    def images(self, dataset: DataSet) -> np.ndarray:
-        """Images `(n, h, w, c)`."""
-        return np.stack([dataset.read_image(sample) for sample in self.samples])
-
-    def labels(self, dataset: DataSet) -> np.ndarray:
-        """Labels `(n, h, w)`."""
-        return np.stack([dataset.read_mask(sample) for sample in self.samples])
+    def read(self, dataset: DataSet) -> tuple[np.ndarray, np.ndarray]:
+        """Images `(n, h, w, c)`, and labels `(n, h, w)`, ignored where an image has no data."""
+        images, labels = zip(*map(dataset.read, self.samples), strict=True)
+        return np.stack(images), np.stack(labels)
 
 
 def sample_volumes(dataset: DataSet) -> list[SampleVolume]:
