@@ -113,16 +113,20 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
     stated = None  # as people wrote it: what is converted is described otherwise
     notes: list[Note] = []
     place = _with_yaml_beside(Place(str(source)), notes)
+    origin = place.path
     rivals: list[Rival] = []
     while isinstance(result := _read(place, notes, rivals), Place):  # converted, or elsewhere
         place = result
         stated = stated or place.description if not place.title else stated
+        origin = origin if place.title else place.path
     layout = result
     layout.rivals = rivals
     layout.name = place.title or layout.name
     layout.notes += [*place.notes, *notes]
     if not place.title:
         layout.notes += missing_classes([sample.classes for sample in layout.samples], "image")
+    elif origin.exists() and not (place.description and place.description.classes):
+        layout.find_names(origin if origin.is_dir() else origin.parent)
     layout.doubts += place.doubts
     _divide(Path(source), place, layout)
     doubt_left_out(layout, stated or Description())

@@ -62,6 +62,15 @@ def test_axes_are_told_by_the_shapes_of_both(tmp_path, write, images, masks):
     assert len({sample.case for sample in dataset.samples}) == 10
 
 
+def test_names_of_classes_are_read_beside_arrays(tmp_path):
+    (tmp_path / "classes.txt").write_text("background\ndent\nrust\nscratch\n")
+    source = npz(tmp_path, images=IMAGES, masks=LABELS)
+    for place in (source, tmp_path):
+        assert check(place).labels.names == ("background", "dent", "rust", "scratch")
+    (tmp_path / "data.yaml").write_text("classes: [ground, a, b, c]")
+    assert check(tmp_path).labels.names == ("ground", "a", "b", "c")
+
+
 def test_splits_are_those_in_the_names(tmp_path):
     arrays = {"x_train": IMAGES[:6], "y_train": LABELS[:6], "x_test": IMAGES[6:]}
     dataset = check(npz(tmp_path, **arrays, y_test=LABELS[6:]))
