@@ -25,7 +25,7 @@ _FIELD = re.compile(r"(\w+)\s*:\s*(\"[^\"]*\"|'[^']*'|\d+)")
 _IGNORE_LINE = "__ignore__"  # the first line of a list of names by labelme, for no value
 
 
-def find_class_map(folder: Path, nested: int = 2) -> tuple[ClassMap | None, list[str]]:
+def find_class_map(folder: Path, nested: int) -> tuple[ClassMap | None, list[str]]:
     """Class map from files with usual names in `folder`, else at most `nested` folders below it.
 
     Of several files, the one that says most; `rival` names one that says otherwise. Also the files

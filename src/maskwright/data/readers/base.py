@@ -67,9 +67,12 @@ class Layout:
         """Add a note."""
         self.notes.append(Note(code, text))
 
-    def find_names(self, root: Path) -> None:
-        """Take the class map of a file beside the data, which wins over a guessed one."""
-        found, unread = find_class_map(root)
+    def find_names(self, root: Path, nested: int = 2) -> None:
+        """Take the class map of a file beside the data, which wins over a guessed one.
+
+        It lies in the root, or at most `nested` folders below.
+        """
+        found, unread = find_class_map(root, nested)
         self.class_map = found or self.class_map
         if unread:
             self.note(

@@ -126,7 +126,8 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
     if not place.title:
         layout.notes += missing_classes([sample.classes for sample in layout.samples], "image")
     elif origin.exists() and not (place.description and place.description.classes):
-        layout.find_names(origin if origin.is_dir() else origin.parent)
+        # Below, those of other formats may lie.
+        layout.find_names(origin if origin.is_dir() else origin.parent, 0 if rivals else 2)
     layout.doubts += place.doubts
     _divide(Path(source), place, layout)
     doubt_left_out(layout, stated or Description())
