@@ -64,8 +64,9 @@ def require_one_class(dataset: DataSet, purpose: str) -> DataSet:
     """The data set; `DataError` where its classes overlap, which a `purpose` has no way for."""
     if dataset.multilabel:
         raise DataError(
-            f"The classes of {dataset.root} overlap, and {purpose} needs one class for each pixel; "
-            f"state under `overlap` in data.yaml the order in which they are painted."
+            f"The classes of {dataset.origin or dataset.root} overlap, and {purpose} needs one "
+            f"class for each pixel; state under `overlap` in data.yaml the order in which they are "
+            f"painted."
         )
     return dataset
 

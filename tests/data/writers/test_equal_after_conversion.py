@@ -10,8 +10,9 @@ from drawing_samples import draw
 from maskwright.data import open_dataset
 from maskwright.data.layers import read_layers
 from maskwright.data.writers import WRITERS
-from maskwright.errors import DataError
+from maskwright.errors import DataError, MaskwrightWarning
 from maskwright.imageio import write_image
+from maskwright.instances import Instances
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (8, 9, 3), np.uint8)
 LEFT, RIGHT = np.zeros((2, 8, 9), np.uint8)
@@ -190,3 +191,28 @@ def test_other_splits_are_refused(name, tmp_path):
     (tmp_path / "set" / "data.yaml").write_text("splits: {train: [train], site 2: ['site*']}\n")
     with pytest.raises(DataError, match="cannot hold the split site 2; expected train, val, test"):
         maskwright.convert(tmp_path / "set", tmp_path / "out", name)
+
+
+def test_classes_in_no_object_are_written_as_objects_which_is_told(tmp_path):
+    draw(tmp_path / "set" / "images" / "a.png", IMAGE)
+    draw(tmp_path / "set" / "masks" / "a.png", np.maximum(LEFT // 255, RIGHT // 255 * 2))
+    draw(tmp_path / "set" / "instances" / "a.png", np.where(LEFT > RIGHT, 1, 0).astype(np.uint8))
+    (tmp_path / "set" / "data.yaml").write_text("classes: [background, cell, tissue]\n")
+    with pytest.warns(MaskwrightWarning, match="classes in no object are written as 1 object"):
+        out = maskwright.convert(tmp_path / "set", tmp_path / "out", "coco")
+    assert contents(out) == contents(tmp_path / "set")
+    assert [label for label, _ in objects(out)] == [1, 2]
+
+
+def test_cityscapes_refuses_objects_that_overlap_and_tells_of_its_other_classes(tmp_path):
+    root = tmp_path / "set"
+    draw(root / "a.png", IMAGE)
+    draw(root / "a_mask.png", (LEFT | RIGHT) // 255)
+    (root / "data.yaml").write_text("manifest: manifest.csv\nclasses: [road, car]\n")
+    (root / "manifest.csv").write_text("image,mask\na.png,a_mask.png\n")
+    with pytest.warns(MaskwrightWarning, match="further classes, without a pixel: sidewalk"):
+        maskwright.convert(root, tmp_path / "out", "cityscapes")
+    (root / "manifest.csv").write_text("image,mask,instances\na.png,a_mask.png,a.json\n")
+    (root / "a.json").write_text(Instances.from_masks([LEFT, RIGHT], (8, 9)).to_json())
+    with pytest.raises(DataError, match=r"a\.png has objects that overlap; COCO holds them"):
+        maskwright.convert(root, tmp_path / "objects", "cityscapes")

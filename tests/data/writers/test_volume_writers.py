@@ -86,6 +86,13 @@ def test_segmentations_need_a_data_set_of_dicom(tmp_path):
         maskwright.convert(nifti(tmp_path / "data"), tmp_path / "out", "dicom-seg")
 
 
+def test_segmentations_hold_no_ignored_pixels(tmp_path):
+    root = dicom(tmp_path / "data")
+    (root / "data.yaml").write_text("values: {0: background, 1: liver, 2: ignore}\n")
+    with pytest.raises(DataError, match="pixels that are ignored, which DICOM SEG cannot hold"):
+        maskwright.convert(root, tmp_path / "out", "dicom-seg")
+
+
 def test_ignored_pixels_are_the_last_label_of_nnunet(tmp_path):
     root = nifti(tmp_path / "data")
     (root / "data.yaml").write_text("values: {0: background, 1: liver, 2: ignore}\n")

@@ -23,6 +23,7 @@ class Writer:
         volumes: Whether it holds volumes, each of which is a case when it is read.
         spacing: Whether it holds the size of a pixel.
         facts: Whether it holds weights and labels of images.
+        classes: Names of the classes that it always has, where they are not those of the data.
         settings: File that is to be opened in place of the folder, where there is such.
     """
 
@@ -36,4 +37,5 @@ class Writer:
     volumes: bool = False
     spacing: bool = False
     facts: bool = False
+    classes: tuple[str, ...] = ()
     settings: str = ""

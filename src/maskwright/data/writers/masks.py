@@ -10,6 +10,7 @@ from maskwright.data.dataset import DataSet
 from maskwright.data.layers import layer_labels, split_layers
 from maskwright.data.readers.description import described_labels
 from maskwright.data.readers.manifest import write_described
+from maskwright.data.readers.mask_fit import AS_STORED
 from maskwright.data.samples import Sample
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.images import copy_image, for_each_sample, orientation_key
@@ -31,7 +32,7 @@ def _write(dataset: DataSet, folder: Path) -> None:
             changes |= {"masks": (mask,), "classes": ()}
         if dataset.instances:
             changes["instances"] = folder / "instances" / f"{sample.id}.json"
-            write_text(changes["instances"], dataset.read_objects(sample).to_json())
+            write_text(changes["instances"], _objects(dataset, sample))
         return replace(sample, **{"field_of_view": None, "instances": None, **changes})
 
     samples = for_each_sample(dataset, write)
@@ -44,6 +45,14 @@ def _write(dataset: DataSet, folder: Path) -> None:
         stated["overlap"] = dataset.stated["overlap"]
     stated |= orientation_key(dataset)
     write_described(folder, samples, stated, [f"Converted from {dataset.layout}."])
+
+
+def _objects(dataset: DataSet, sample: Sample) -> str:
+    """List of the objects; as it is where there is one, as that may hold their polygons."""
+    listed = sample.instances
+    if listed is not None and listed.suffix == ".json" and dataset.fit == AS_STORED:
+        return listed.read_text(encoding="utf-8")
+    return dataset.read_objects(sample).to_json()
 
 
 def _write_layers(

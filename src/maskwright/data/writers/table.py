@@ -4,15 +4,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
 from maskwright.data.dataset import DataSet
 from maskwright.data.layers import require_one_class
-from maskwright.data.samples import Sample, examples
+from maskwright.data.parallel import in_threads
+from maskwright.data.samples import Sample, counted, examples
 from maskwright.data.writers.annotations.coco import COCO_WRITERS
 from maskwright.data.writers.annotations.cvat import CVAT_WRITER
 from maskwright.data.writers.annotations.geojson import GEOJSON_WRITER
+from maskwright.data.writers.annotations.image_objects import count_unlisted
 from maskwright.data.writers.annotations.label_studio import LABEL_STUDIO_WRITERS
 from maskwright.data.writers.annotations.labelme import LABELME_WRITER
 from maskwright.data.writers.annotations.labelme_folders import LABELME_FOLDERS_WRITER
@@ -88,7 +91,7 @@ def _without_ignored(dataset: DataSet) -> DataSet:
     """The data set with pixels that are ignored as background."""
     if (background := dataset.labels.background) is None:
         raise DataError(
-            f"{dataset.root} has no class that is background, as which ignored pixels could be "
+            f"{dataset.origin} has no class that is background, as which ignored pixels could be "
             f"written; give one the name background in data.yaml."
         )
     return replace(dataset, ignored_as=background)
@@ -120,6 +123,15 @@ def _not_held(dataset: DataSet, writer: Writer, out: Path) -> Iterator[str]:
     name, samples = writer.name, dataset.samples
     if dataset.instances and not writer.objects:
         yield f"The format {name} holds classes; objects are not told apart any more."
+    if dataset.instances and writer.shapes:
+        count = partial(count_unlisted, dataset)
+        if unlisted := sum(in_threads(count, samples, "Counting objects")):
+            yield f"Pixels of classes in no object are written as {counted(unlisted, 'object')}."
+    if further := [other for other in writer.classes if other not in dataset.labels.names]:
+        yield f"The format {name} has further classes, without a pixel: {examples(further)}."
+    unknown = writer.spacing and not all(sample.spacing_mm for sample in samples)
+    if unknown and any(out.rglob("*.nii.gz")):
+        yield "NIfTI files state the size of pixels, 1 mm where it is not known."
     if dataset.labels.background is None and writer.shapes:
         yield f"What is in no shape of the format {name} is of a class background, which is added."
     if _cases_are_lost(dataset, writer):

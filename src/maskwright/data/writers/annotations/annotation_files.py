@@ -32,7 +32,7 @@ def for_each_image(
         if not ignored and scene.void.any():
             raise DataError(
                 f"{sample.image} has pixels that are ignored, which {about} cannot hold; write "
-                f"masks, voc, coco or labelme, or write them as background with "
+                f"masks, coco or labelme, or write them as background with "
                 f"--ignored-as-background."
             )
         return write(sample, scene)

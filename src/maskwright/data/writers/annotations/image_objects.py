@@ -127,6 +127,13 @@ def objects_of(dataset: DataSet, sample: Sample) -> ImageObjects:
     return ImageObjects(size, [*objects, *crowds], ignored, uncovered)
 
 
+def count_unlisted(dataset: DataSet, sample: Sample) -> int:
+    """Number of components of classes that are in no object of a data set with objects."""
+    scene = objects_of(dataset, sample)
+    listed = _listed_objects(dataset, sample, scene.size)
+    return sum(not each.crowd for each in scene.objects) - sum(not each.crowd for each in listed)
+
+
 def _listed_objects(dataset: DataSet, sample: Sample, size: tuple[int, int]) -> list[ImageObject]:
     """Objects as the data set has them; where it states an order of classes, in that order."""
     listed, stated = dataset.read_objects(sample), _stated_polygons(dataset, sample)

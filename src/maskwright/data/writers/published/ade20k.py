@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.data.dataset import DataSet
+from maskwright.data.readers.description import FILE_NAMES, write_description
 from maskwright.data.readers.published.ade20k import LEGEND
 from maskwright.data.samples import Sample
 from maskwright.data.writers.base import Writer
-from maskwright.data.writers.images import copy_image, for_each_sample
+from maskwright.data.writers.images import copy_image, for_each_sample, orientation_key
 from maskwright.imageio import write_mask, write_text
 from maskwright.labels import IGNORE_LABEL
 
@@ -26,6 +27,8 @@ def _write(dataset: DataSet, folder: Path) -> None:
     for_each_sample(dataset, write)
     rows = [f"{number}\t{name}" for number, name in enumerate(dataset.labels.names, start=1)]
     write_text(folder / LEGEND, "\n".join(["Idx\tName", *rows]) + "\n")
+    if turned := orientation_key(dataset):
+        write_description(folder / FILE_NAMES[0], turned, [f"Converted from {dataset.layout}."])
 
 
 ADE20K = Writer("ade20k", "images and annotations of ADE20K, with its table of classes", _write)

@@ -33,6 +33,8 @@ def _write(dataset: DataSet, folder: Path) -> None:
         split, name = sample.split or "train", sample.id.removesuffix(Path(IMAGES_ENDING).stem)
         city = name.split("_")[0]
         image, labels = dataset.read(sample)
+        if (labels == IGNORE_LABEL).all():
+            raise DataError(f"{sample.image} is ignored as a whole; Cityscapes has no such image.")
         write_image(folder / "leftImg8bit" / split / city / f"{name}{IMAGES_ENDING}", image)
         place = folder / "gtFine" / split / city
         ids = id_of[labels]
@@ -41,6 +43,10 @@ def _write(dataset: DataSet, folder: Path) -> None:
             numbers = dataset.read_instances(sample)
             if numbers.max(initial=0) > PER_CLASS:
                 raise DataError(f"{sample.image} has more than {PER_CLASS} objects.")
+            objects = dataset.read_objects(sample)
+            areas = [np.count_nonzero(mask) for mask in objects.take(~objects.crowd).masks]
+            if sum(areas) > np.count_nonzero(numbers):
+                raise DataError(f"{sample.image} has objects that overlap; COCO holds them.")
             objects = np.where(numbers > 0, ids * PER_CLASS + numbers - 1, ids)
             write_mask(place / f"{name}{OBJECTS_ENDING}", objects)
 
@@ -48,5 +54,9 @@ def _write(dataset: DataSet, folder: Path) -> None:
 
 
 CITYSCAPES = Writer(
-    "cityscapes", "leftImg8bit and gtFine of Cityscapes, of its 19 classes", _write, objects=True
+    "cityscapes",
+    "leftImg8bit and gtFine of Cityscapes, of its 19 classes",
+    _write,
+    objects=True,
+    classes=tuple(CLASSES),
 )

@@ -22,9 +22,17 @@ from maskwright.imageio import atomic_write
 from maskwright.imageio.dicom.files import read_dicom
 from maskwright.labels import BACKGROUND_NAMES, IGNORE_LABEL
 
+_MOST_LETTERS = 64  # of the label of a segment
+
 
 def _write(dataset: DataSet, folder: Path) -> None:
     """Copy the files of each series, and write a SEG beside them."""
+    long = [name for name in dataset.labels.names if len(name) > _MOST_LETTERS]
+    if long or dataset.labels.background != 0:
+        raise DataError(
+            f"DICOM SEG expects the background as label 0, and names of at most {_MOST_LETTERS} "
+            f"letters; the classes are {', '.join(dataset.labels.names)}."
+        )
     origin = Path(dataset.origin)
     origin = origin if origin.is_dir() else origin.parent
     series, _ = list_series(dicom_files(origin))
@@ -46,6 +54,11 @@ def _write(dataset: DataSet, folder: Path) -> None:
         for number, path in enumerate(by_path(each.frames)):
             shutil.copyfile(path, place / f"{number:05}.dcm")
         labels = np.stack([dataset.read_mask(samples[name]) for name in names])
+        if (labels == IGNORE_LABEL).any():
+            raise DataError(
+                f"{id_} has pixels that are ignored, which DICOM SEG cannot hold; write nifti or "
+                f"nnunet, or write them as background with --ignored-as-background."
+            )
         seg = place / "segmentation.dcm"
         write_dicom_seg(seg, each, labels, dataset.labels.names, automatic=False)
 
@@ -81,7 +94,7 @@ def write_dicom_seg(
     descriptions = [
         SegmentDescription(
             segment_number=number,
-            segment_label=names[label][:64],
+            segment_label=names[label][:_MOST_LETTERS],
             segmented_property_category=codes.SCT.AnatomicalStructure,
             segmented_property_type=codes.SCT.AnatomicalStructure,
             algorithm_type=kind,
