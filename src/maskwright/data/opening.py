@@ -100,14 +100,15 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
     absent = [split for split, share in shares.items() if share and split not in splits]
     created = absent if "train" in splits else []  # of training samples
     probed = probe(root, layout.samples, seed, scaled_masks, description.mask_orientation)
-    contents = list(probed.contents.values())
-    if layout.has_class_files:
-        read = read_class_files(probed.samples, probed.contents, layout.class_map, description)
-        probed.samples, encoding, labels, doubts = read
-    else:
-        encoding, labels, doubts = encoding_of(
-            contents, layout.class_map, layout.objects, description
-        )
+    contents, class_map = list(probed.contents.values()), layout.class_map
+    try:
+        if layout.has_class_files:
+            read = read_class_files(probed.samples, probed.contents, class_map, place)
+            probed.samples, encoding, labels, doubts = read
+        else:
+            encoding, labels, doubts = encoding_of(contents, class_map, layout.objects, description)
+    except DataError as error:  # after doubts, which may be on what masks are meant
+        raise DataError(" ".join(map(str, layout.doubts)) or str(error)) from None
     remarks = [
         *probed.fit.remarks,
         *nodata_remarks(contents, stated_meanings(description), stated_values(encoding, labels)),

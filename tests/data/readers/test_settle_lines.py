@@ -123,3 +123,35 @@ def test_places_are_offered_where_they_have_been_tried(tmp_path, pairs_fit):
     assert {sample.image.parent.name for sample in dataset.samples} == {"A"}
     assert len(dataset.samples) == COUNT
     assert set(order) <= set(lines)
+
+
+@pytest.mark.parametrize(
+    ("folders", "code"),
+    [
+        (("v1.2/labels", "v2.0/labels"), "several_values"),
+        (("Category_ids", "Human_parts"), "several_values"),
+        (("semantic", "semantic_rgb"), "several_mask_folders"),
+    ],
+)
+def test_of_several_sets_of_masks_each_is_offered_alone(tmp_path, folders, code):
+    colors = np.array([(0, 0, 0), (250, 0, 0), (0, 250, 0), (0, 0, 250)], np.uint8)
+    for n in range(COUNT):
+        draw_image(tmp_path / "images" / f"{n}.png", n)
+        for folder in folders:
+            labels = labels_of(n)
+            draw(tmp_path / folder / f"{n}.png", colors[labels] if "rgb" in folder else labels)
+    if code == "several_mask_folders":  # gray and colored masks are not read together
+        with pytest.raises(DataError, match="have a mask in each of the folders") as refused:
+            open_dataset(tmp_path)
+        settle = str(refused.value)
+    else:
+        (doubt,) = open_with_doubts(tmp_path).doubts
+        assert doubt.code == code
+        settle = doubt.settle
+    lines = re.findall(r"((?:`images: [^`]+` and )?`masks: [^`{]+`)", settle)
+    assert len(lines) == len(folders)
+    for line, folder in zip(lines, folders, strict=True):
+        dataset = open_dataset(state(tmp_path, line.replace("`", "").replace(" and ", "\n")))
+        assert len(dataset.samples) == COUNT
+        assert {str(s.masks[0].parent.relative_to(tmp_path)) for s in dataset.samples} == {folder}
+        assert dataset.labels.num_classes == 4

@@ -201,6 +201,29 @@ def exact_glob(files: Sequence[Path], root: Path) -> str:
     return next((p for p in patterns if {*root.glob(p)} == {*files}), "")
 
 
+def masks_line(
+    root: Path, description: Description, masks_of: Mapping[Path, Sequence[Path]]
+) -> str:
+    """Line of data.yaml with some masks of images alone, or two with those images, as it needs.
+
+    `""` where none gives these alone.
+    """
+    masks = [mask for masks in masks_of.values() for mask in masks]
+    places: dict[str, str] = {}
+    for key, files in (("masks", masks), ("images", [*masks_of])):
+        pattern = exact_glob(files, root) if all(f.is_relative_to(root) for f in files) else ""
+        if not pattern:
+            return ""
+        places = {key: pattern, **places}
+        pairing = pair_folders(described_folders(root, description.model_copy(update=places)))
+        splits = {None, *(pair.split for pair in pairing.pairs)}
+        left = {pair.image.parent for pair in pairing.unpaired if pair.split in splits}
+        found = {pair.image: {*pair.masks} for pair in pairing.pairs}
+        if found == {i: {*m} for i, m in masks_of.items()} and left <= {i.parent for i in found}:
+            return join_words([yaml_line(key, place) for key, place in places.items()], " and ")
+    return ""
+
+
 def doubt_spare(kept: Mapping[str, str], spare: Mapping[str, str]) -> Doubt:
     """Doubt about masks like those of classes, named like pictures of masks; globs by class."""
     alone = yaml_line("masks", kept if len(kept) > 1 else next(iter(kept.values())))
