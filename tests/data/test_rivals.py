@@ -85,6 +85,9 @@ def test_annotations_of_other_classes_are_asked_about(monkeypatch, tmp_path):
     write_classes(root, lambda number: (2, 1) if number == 3 else (1, 2))  # swapped in one of four
     with pytest.raises(DataError, match=r"differ: 25% of a class are another one there"):
         open_dataset(root)
+    write_classes(root, lambda number: (1, 1))  # united
+    with pytest.raises(DataError, match=r"differ: 50% of a class are another one there"):
+        open_dataset(root)
     write_classes(root, lambda number: (2, 1))
     (root / "classes.txt").write_text("background\ndent\nrust\n")
     with pytest.raises(DataError, match=r"differ: 100% of a class"):

@@ -98,8 +98,8 @@ def _differ(shared: np.ndarray, labels: Labels, names: Sequence[str]) -> str:
     if own.keys() == others.keys():
         equal = [shared[label, others[name]] for name, label in own.items()]
         share = _least_share(np.array(equal), shared[list(own.values()), 1:IGNORE_LABEL].sum(1))
-    else:  # one may unite classes of the other, or have them in another order
-        share = max(_least_share(inside.max(axis), inside.sum(axis)) for axis in (0, 1))
+    else:  # in whatever order, each class of one is a class of the other
+        share = min(_least_share(inside.max(axis), inside.sum(axis)) for axis in (0, 1))
     return "" if share >= _SAME_CLASS else f"{1 - share:.0%} of a class are another one there"
 
 
