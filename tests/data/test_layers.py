@@ -106,7 +106,7 @@ def test_too_many_combinations_are_refused(tmp_path):
 
 def test_formats_of_one_class_for_a_pixel_are_refused(tmp_path):
     dataset = open_dataset(draw_layers(tmp_path / "data", 3))
-    with pytest.raises(DataError, match="the format voc needs one class for each pixel"):
+    with pytest.raises(DataError, match="the format voc, unlike masks and coco, needs one"):
         convert_dataset(dataset, tmp_path / "out", "voc")
     united = replace(dataset, multilabel=False)
     assert convert_dataset(united, tmp_path / "out", "voc") == []

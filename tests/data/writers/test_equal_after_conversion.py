@@ -204,6 +204,19 @@ def test_classes_in_no_object_are_written_as_objects_which_is_told(tmp_path):
     assert [label for label, _ in objects(out)] == [1, 2]
 
 
+def test_crowds_are_kept_or_told(tmp_path):
+    root = listed_objects(tmp_path / "set", "multilabel")
+    content = json.loads((root / "instances.json").read_text())
+    content["annotations"][2] |= {"iscrowd": 1, "segmentation": {"size": [8, 9], "counts": [66, 6]}}
+    (root / "instances.json").write_text(json.dumps(content))
+    out = maskwright.convert(root, tmp_path / "coco", "coco")
+    assert objects(out) == objects(root)
+    with pytest.warns(MaskwrightWarning, match="labelme holds no crowds of COCO"):
+        out = maskwright.convert(root, tmp_path / "labelme", "labelme")
+    assert contents(out) == contents(root)
+    assert len(objects(out)) == 2
+
+
 def test_cityscapes_refuses_objects_that_overlap_and_tells_of_its_other_classes(tmp_path):
     root = tmp_path / "set"
     draw(root / "a.png", IMAGE)

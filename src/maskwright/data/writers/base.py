@@ -17,6 +17,7 @@ class Writer:
         write: Writes a whole data set into an empty folder; `DataError` where the format cannot
             hold it.
         objects: Whether it holds objects one by one, not only a mask of classes.
+        crowds: Whether it holds crowds as COCO does.
         overlaps: Whether it holds classes that overlap.
         shapes: Whether it lists shapes, so that what is in none is of a class background.
         cases: Whether it holds which images are of one case.
@@ -31,6 +32,7 @@ class Writer:
     about: str
     write: Callable[[DataSet, Path], None]
     objects: bool = False
+    crowds: bool = False
     overlaps: bool = False
     shapes: bool = False
     cases: bool = False

@@ -68,5 +68,13 @@ def _write_layers(
 
 _ABOUT = "PNG masks of classes, lists of objects, a manifest and a data.yaml"
 MASKS = Writer(
-    "masks", _ABOUT, _write, objects=True, overlaps=True, cases=True, spacing=True, facts=True
+    "masks",
+    _ABOUT,
+    _write,
+    objects=True,
+    crowds=True,
+    overlaps=True,
+    cases=True,
+    spacing=True,
+    facts=True,
 )

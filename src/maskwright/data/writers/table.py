@@ -8,6 +8,8 @@ from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
+import numpy as np
+
 from maskwright.data.dataset import DataSet
 from maskwright.data.layers import require_one_class
 from maskwright.data.parallel import in_threads
@@ -68,7 +70,7 @@ def convert_dataset(
     """
     check_target(out, to)
     if not WRITERS[to].overlaps:
-        require_one_class(dataset, f"the format {to}")
+        require_one_class(dataset, f"the format {to}, unlike masks and coco,")
     if ignored_as_background:
         dataset = _without_ignored(dataset)
     if out.is_dir():
@@ -125,8 +127,11 @@ def _not_held(dataset: DataSet, writer: Writer, out: Path) -> Iterator[str]:
         yield f"The format {name} holds classes; objects are not told apart any more."
     if dataset.instances and writer.shapes:
         count = partial(count_unlisted, dataset)
-        if unlisted := sum(in_threads(count, samples, "Counting objects")):
+        unlisted, crowds = np.sum(list(in_threads(count, samples, "Counting objects")), axis=0)
+        if unlisted:
             yield f"Pixels of classes in no object are written as {counted(unlisted, 'object')}."
+        if crowds and not writer.crowds:
+            yield f"The format {name} holds no crowds of COCO, only pixels that are ignored."
     if further := [other for other in writer.classes if other not in dataset.labels.names]:
         yield f"The format {name} has further classes, without a pixel: {examples(further)}."
     unknown = writer.spacing and not all(sample.spacing_mm for sample in samples)

@@ -136,3 +136,14 @@ def test_planes_that_overlap_are_a_doubt_that_data_yaml_settles(tmp_path):
     (tmp_path / "data.yaml").write_text("overlap: multilabel\nclasses: [background, a, b]\n")
     with pytest.raises(ConfigError, match=r"names 3 classes, but data.npz:y .* has 4 planes"):
         open_dataset(tmp_path)
+
+
+def test_ids_that_files_cannot_tell_apart_stay_different_images(tmp_path):
+    ids = np.array(["a b", "a_b", "c", "d", "e"])  # those of the training split, and again
+    parts = {"train": slice(0, 5), "test": slice(5, 10)}
+    arrays = {f"{split}_images": IMAGES[part] for split, part in parts.items()}
+    arrays |= {f"{split}_masks": LABELS[part] for split, part in parts.items()}
+    dataset = open_dataset(npz(tmp_path, **arrays, train_ids=ids, test_ids=ids), val_share=0)
+    images = {dataset.read_image(sample).tobytes() for sample in dataset.samples}
+    assert images == {image.tobytes() for image in IMAGES}
+    assert len({sample.case for sample in dataset.samples}) == 10

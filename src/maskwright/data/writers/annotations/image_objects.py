@@ -127,11 +127,12 @@ def objects_of(dataset: DataSet, sample: Sample) -> ImageObjects:
     return ImageObjects(size, [*objects, *crowds], ignored, uncovered)
 
 
-def count_unlisted(dataset: DataSet, sample: Sample) -> int:
-    """Number of components of classes that are in no object of a data set with objects."""
+def count_unlisted(dataset: DataSet, sample: Sample) -> tuple[int, int]:
+    """Number of components of classes in no object, and of crowds, of a data set with objects."""
     scene = objects_of(dataset, sample)
     listed = _listed_objects(dataset, sample, scene.size)
-    return sum(not each.crowd for each in scene.objects) - sum(not each.crowd for each in listed)
+    crowds = sum(each.crowd for each in listed)
+    return sum(not each.crowd for each in scene.objects) - len(listed) + crowds, crowds
 
 
 def _listed_objects(dataset: DataSet, sample: Sample, size: tuple[int, int]) -> list[ImageObject]:
