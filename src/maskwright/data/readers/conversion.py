@@ -52,8 +52,12 @@ def convert(
         keys = place.description.model_fields_set - {"root", *settled} - PLACES
         stated = {key: getattr(place.description, key) for key in keys}
         if (splits := place.description.splits) is not None:
-            files = {s: str(root / names) for s, names in splits.items() if isinstance(names, str)}
-            stated["splits"] = {**splits, **files}
+            stated["splits"] = {
+                split: str(root / names)
+                if isinstance(names, str)
+                else [str(root / n) if (root / n).is_file() else n for n in names]
+                for split, names in splits.items()
+            }
     return Place(
         str(folder),
         read_description(folder / FILE_NAMES[0]).model_copy(update=stated),

@@ -10,7 +10,7 @@ from typing import Any
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.class_files import labels_as_classes
 from maskwright.data.readers.description import FILE_NAMES, Description, write_description
-from maskwright.data.readers.splits.split_words import split_column, split_of
+from maskwright.data.readers.splits.split_words import column_splits, split_of
 from maskwright.data.readers.tables import GROUP_COLUMNS, read_rows
 from maskwright.data.samples import SEPARATOR, Doubt, Sample, SkippedFile, counted, unique_ids
 from maskwright.errors import DataError
@@ -62,13 +62,13 @@ def read_manifest(path: Path, name: str | None = None, converted: bool = False) 
             f"{path} has the columns {', '.join(header) or '(none)'}; expected a first line with "
             f"at least `image,mask`, and of {', '.join(COLUMNS[2:])} what is known."
         )
-    splits = "split" if "split" in header else split_column(header, (row for _, row in rows))
+    splits, stated = column_splits(header, [row for _, row in rows], "split")
     cases = next((column for column in ("case", *GROUP_COLUMNS) if column in header), "")
     layout = Layout(f"manifest {name}", [], case_from=cases)
     images = [_file(path.parent, row["image"]) for _, row in rows]
     ids = unique_ids([(p.parent.name, p.stem) for p in images])
-    for (line, row), id_ in zip(rows, ids, strict=True):
-        row["split"] = row.get(splits, "")
+    for (line, row), id_, split in zip(rows, ids, stated, strict=True):
+        row["split"] = split or ""
         result = _sample(path, line, row, id_)
         if isinstance(result, SkippedFile):
             layout.skipped.append(result)

@@ -24,11 +24,8 @@ from maskwright.data.readers.manifest import MANIFEST
 from maskwright.data.readers.published.ade20k import ADE20K
 from maskwright.data.readers.published.cityscapes import CITYSCAPES
 from maskwright.data.readers.split_manifests import SPLIT_MANIFESTS
-from maskwright.data.readers.splits.split_files import (
-    SPLIT_DOUBTS,
-    split_as_stated,
-    split_by_lists,
-)
+from maskwright.data.readers.splits.split_doubts import SPLIT_DOUBTS
+from maskwright.data.readers.splits.split_files import divide, split_as_stated
 from maskwright.data.readers.tfds import TFDS
 from maskwright.data.readers.volumes.arrays import ARRAYS
 from maskwright.data.readers.volumes.dicom_reader import DICOM
@@ -114,6 +111,8 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
     notes: list[Note] = []
     place = _with_yaml_beside(Place(str(source)), notes)
     origin = place.path
+    # A table or file of annotations that is opened itself need not be on all that lies beside it.
+    whole = origin.is_dir() or _yaml_of(origin) is not None
     rivals: list[Rival] = []
     while isinstance(result := _read(place, notes, rivals), Place):  # converted, or elsewhere
         place = result
@@ -129,7 +128,7 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
         # Below, those of other formats may lie.
         layout.find_names(origin if origin.is_dir() else origin.parent, 0 if rivals else 2)
     layout.doubts += place.doubts
-    _divide(Path(source), place, layout)
+    _divide(origin if whole else None, place, layout)
     doubt_left_out(layout, stated or Description())
     if not layout.samples:
         reason = layout.skipped[0].message if layout.skipped else "it lists none"
@@ -137,15 +136,16 @@ def list_samples(source: str | Path) -> tuple[Place, Layout]:
     return place, layout
 
 
-def _divide(source: Path, place: Place, layout: Layout) -> None:
-    """Splits as data.yaml states them, else of lists beside, where the reader knows none."""
-    if place.description is not None and place.description.splits is not None:
+def _divide(root: Path | None, place: Place, layout: Layout) -> None:
+    """Splits as data.yaml states them, else of a manifest, else of what lies below the root."""
+    stated = place.description or Description()
+    if stated.splits is not None:
         layout.doubts = [doubt for doubt in layout.doubts if doubt.code not in SPLIT_DOUBTS]
-        split_as_stated(place.path, layout, place.description.splits)
-    elif not any(sample.split for sample in (*layout.samples, *layout.maskless)):
-        open_question = any(doubt.code in SPLIT_DOUBTS for doubt in layout.doubts)
-        if source.is_dir() and not open_question:
-            split_by_lists(source, layout, tables=False)
+        split_as_stated(place.path, layout, stated.splits)
+        return
+    by_people = layout.name.startswith("manifest") and any(s.split for s in layout.samples)
+    if root is not None and not by_people:
+        divide(root, layout)
 
 
 def list_rival(rival: Rival) -> tuple[list[Sample], list[str]]:

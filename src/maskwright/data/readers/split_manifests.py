@@ -8,7 +8,7 @@ from pathlib import Path
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.manifest import MANIFEST_NAME, read_manifest
-from maskwright.data.readers.splits.split_words import SHORT_WORDS, split_of
+from maskwright.data.readers.splits.split_words import SHORT_WORDS, split_of, words_on_splits
 from maskwright.data.readers.tables import read_rows
 from maskwright.data.samples import first_few, unique_ids
 from maskwright.errors import DataError
@@ -36,7 +36,8 @@ def _by_split(folder: Path) -> dict[str, Path]:
     short = sum(path.stem.casefold() in SHORT_WORDS for path in tables) > 1
     parts: dict[str, Path] = {}
     for path in tables:
-        split = split_of(path.stem, short)
+        words = [word for word, _ in words_on_splits(path.stem)]
+        split = split_of(words[0] if len(words) == 1 else path.stem, short)
         with suppress(DataError):
             if split is not None and {"image", "mask"} <= set(read_rows(path)[0]):
                 parts.setdefault(split, path)

@@ -12,7 +12,7 @@ from maskwright.data.readers.folders.described import described_folders
 from maskwright.data.readers.folders.marks import Pair, annotation_of, glob_of
 from maskwright.data.readers.folders.pairs import pair_folders
 from maskwright.data.readers.folders.roles import Folder
-from maskwright.data.samples import Doubt, Sample, first_few, grouped, join_words, yaml_line
+from maskwright.data.samples import Doubt, first_few, grouped, join_words, yaml_line
 from maskwright.errors import DataError
 
 _MAX_PLACES = 3  # that are offered
@@ -90,25 +90,6 @@ def doubt_shifted(folders: Sequence[Path], root: Path) -> Doubt:
         f"equal numbers belong together, or the first image and the first mask.",
         "Write `pair_by: order` into data.yaml for the first with the first and so on, or "
         "`pair_by: name` for equal numbers.",
-    )
-
-
-def doubt_splits(samples: Sequence[Sample], root: Path) -> Doubt:
-    """Doubt about images in no split beside others that are in one."""
-    # What is in no split is named by its folder: a split of another name is not trained on.
-    folders = grouped(samples, lambda s: s.split or s.image.relative_to(root).parts[0])
-    patterns = {
-        split: sorted({glob_of([s.image], root).rpartition("/")[0] + "/*" for s in members})
-        for split, members in folders.items()
-    }
-    others = [s for s in samples if s.split is None]
-    names = sorted({s.image.parent.relative_to(root).as_posix() for s in others})
-    return Doubt(
-        "unstated_split",
-        f"{len(others)} images in {first_few(names, 4)} are in no split, while others are in "
-        f"{first_few(sorted({s.split for s in samples if s.split}), 4)}: to be trained on, or not.",
-        f"State the splits in data.yaml, such as {yaml_line('splits', patterns)}, with train, val "
-        f"or test for what is to be used as such; what is in none is skipped.",
     )
 
 

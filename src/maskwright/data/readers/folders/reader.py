@@ -1,23 +1,20 @@
-"""Reader of folders of images and masks, whatever their layout, with the splits of lists beside."""
+"""Reader of folders of images and masks, whatever their layout."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from maskwright.data.encodings.class_map import CAMVID, PETS, VOC, named_as_voc
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.folders.class_pages import doubt_colors, find_layers, split_layers
 from maskwright.data.readers.folders.described import described_folders
-from maskwright.data.readers.folders.doubts import doubt_shifted, doubt_splits
+from maskwright.data.readers.folders.doubts import doubt_shifted
 from maskwright.data.readers.folders.marks import Pair
 from maskwright.data.readers.folders.pairing import Pairing
 from maskwright.data.readers.folders.pairs import pair_folders
 from maskwright.data.readers.folders.paths import labels_and_cases
 from maskwright.data.readers.folders.variants import resolve_variants
-from maskwright.data.readers.splits.split_files import split_by_lists
-from maskwright.data.readers.splits.split_words import splits_of_stems
 from maskwright.data.samples import Sample, examples, first_few, unique_ids
 from maskwright.imageio import natural_key
 from maskwright.imageio.arrays import holds_objects
@@ -55,7 +52,7 @@ FOLDERS = Reader(
 
 
 def _read(place: Place, pairing: Pairing) -> Layout | Place:
-    """Samples of paired folders, with labels, cases and splits by folders and lists."""
+    """Samples of paired folders, with labels, cases and splits by folders."""
     root, description = place.path, place.description or Description()
     variants = resolve_variants(pairing.pairs, root)
     masked = {pair.image for pair in pairing.pairs if pair.masks}
@@ -82,8 +79,6 @@ def _read(place: Place, pairing: Pairing) -> Layout | Place:
     # Annotation tools write other classes into folders of these names.
     if layout.class_map is VOC and not named_as_voc([sample.id for sample in samples]):
         layout.class_map = None
-    if description.splits is None:
-        _assign_splits(root, layout)
     _note_paths(layout)
     _note_objects(layout)
     layout.find_names(root)
@@ -144,22 +139,3 @@ def _note_objects(layout: Layout) -> None:
     if objects := sorted(path.name for path in arrays if holds_objects(path)):
         text = f"{examples(objects)} hold Python objects, as Cellpose writes them, and are not "
         layout.note("object_arrays", f"{text}read.")
-
-
-def _assign_splits(root: Path, layout: Layout) -> None:
-    """Splits of lists, or in the names of the files, where folders state none."""
-    if any(sample.split is not None for sample in layout.samples):
-        if any(sample.split is None for sample in layout.samples):
-            layout.doubts.append(doubt_splits(layout.samples, root))
-        return
-    if split_by_lists(root, layout):
-        return
-    splits = splits_of_stems(sample.image.stem for sample in layout.samples)
-    if splits:
-        layout.samples = [
-            replace(sample, split=split)
-            for sample, split in zip(layout.samples, splits, strict=True)
-        ]
-        layout.note(
-            "splits", "The splits are those that the names of the images begin or end with."
-        )

@@ -9,19 +9,23 @@ from maskwright.imageio import IMAGE_SUFFIXES
 
 _LAST_COLUMN = re.compile(r"(?<=\S)[\s,;]+[^\s,;]*$")
 
+_ENDING = re.compile(r"\.(?:nii\.gz|nii|mha|nrrd|npy\.h5|h5|hdf5|npz|npy|json|xml|txt)$")
+_PART = re.compile(r"(?<=[^\W_])[-_. ]")
+_MOST_CHARACTERS = 1000  # of a line; names of files have at most 255
+
 
 class SampleIndex:
     """Samples by the names that lists give them.
 
     Those are ends of paths of images, without the ending, ids, and of several samples at once,
-    ends of paths of folders, and cases.
+    ends of paths of folders, and cases or their beginnings, as that of `s01-ct`.
     """
 
     def __init__(self, root: Path, samples: Iterable[Sample]) -> None:
         self._one: dict[str, str | None] = {}  # `None` where several fit
         self._folders: dict[str, set[tuple[str, ...]]] = {}
         self._inside: dict[tuple[str, ...], list[str]] = {}
-        self._cases: dict[str, list[str]] = {}
+        self._cases: dict[str, dict[str, list[str]]] = {}  # by their beginnings
         samples = list(samples)
         for sample in samples:
             image = sample.image
@@ -38,13 +42,20 @@ class SampleIndex:
                     key = "/".join(above[start:]).casefold()
                     self._folders.setdefault(key, set()).add(above)
             if sample.case != sample.id:
-                self._cases.setdefault(sample.case.casefold(), []).append(sample.id)
+                case = sample.case.casefold()
+                for end in [*(m.start() for m in _PART.finditer(case)), len(case)]:
+                    cases = self._cases.setdefault(case[:end], {})
+                    cases.setdefault(case, []).append(sample.id)
         for sample in samples:
             self._one.setdefault(sample.id.casefold(), sample.id)
 
     def fits(self, line: str) -> bool:
         """Whether a line names samples."""
         return bool(self.find(line)[0])
+
+    def is_sample(self, name: str) -> bool:
+        """Whether a name is that of a single sample."""
+        return self._sample(name) is not None
 
     def find(self, line: str) -> tuple[list[str], str]:
         """Ids that a line names, and the folder or case where it names one.
@@ -53,6 +64,8 @@ class SampleIndex:
         names may hold spaces, then single ones.
         """
         text = line.replace('"', "").strip()
+        if len(text) > _MOST_CHARACTERS:  # a row of a table with other things, such as run lengths
+            text = re.split(r"[,;\t]", text)[0][:_MOST_CHARACTERS]
         cuts = [text]
         while cut := _LAST_COLUMN.search(cuts[-1]):
             cuts.append(cuts[-1][: cut.start()])
@@ -75,15 +88,24 @@ class SampleIndex:
         folders = next(filter(None, (self._folders.get(key) for key in _ends(name))), set())
         if len(folders) == 1:
             return self._inside[next(iter(folders))]
-        return self._cases.get(name.casefold(), [])
+        path = _path(name)
+        cases = self._cases.get(path.name[: len(path.name) - len(_ending(path))], {})
+        return cases.get(name.casefold()) or [id_ for ids in cases.values() for id_ in ids]
 
 
 def _path(name: str) -> PurePosixPath:
     return PurePosixPath(name.strip("'").replace("\\", "/").casefold())
 
 
+def _ending(path: PurePosixPath) -> str:
+    """Ending of an image, a volume or annotations; `""` of other names, which may hold dots."""
+    match = _ENDING.search(path.name)
+    return match[0] if match else path.suffix if path.suffix in IMAGE_SUFFIXES else ""
+
+
 def _ends(name: str) -> list[str]:
-    """Ends of a path, without the ending of an image, the longest first."""
+    """Ends of a path, without the ending of a file, the longest first."""
     path = _path(name)
-    parts = path.with_suffix("").parts if path.suffix in IMAGE_SUFFIXES else path.parts
+    end = len(_ending(path))
+    parts = (*path.parts[:-1], path.name[: len(path.name) - end]) if end else path.parts
     return ["/".join(parts[start:]) for start in range(len(parts))]
