@@ -82,7 +82,7 @@ def column_splits(
     Columns such as `is_train` hold whether a row is in a split: what is not in the training split
     is tested on, and what is in no other is trained on. Cells of the column `own` count as written.
     """
-    if own in header:
+    if own and own in header:
         return own, [row[own] for row in rows]
     if column := split_column(header, rows):
         return column, [split_of(row.get(column, ""), short=True) for row in rows]
