@@ -87,7 +87,7 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
     root, description = place.path, place.description or Description()
     if options.get("empty_is_background"):
         description = description.model_copy(update={"unannotated": "background"})
-    settle_leftovers(layout, description)
+    settle_leftovers(layout, description, None if place.title else root)
     seed = _first(options.get("seed"), description.seed, 0)
     val_share = _first(options.get("val_share"), description.val_share, 0.1)
     test_share = _first(options.get("test_share"), description.test_share, 0.15)

@@ -155,3 +155,36 @@ def test_of_several_sets_of_masks_each_is_offered_alone(tmp_path, folders, code)
         assert len(dataset.samples) == COUNT
         assert {str(s.masks[0].parent.relative_to(tmp_path)) for s in dataset.samples} == {folder}
         assert dataset.labels.num_classes == 4
+
+
+def test_folders_of_what_is_paired_are_offered_where_others_are_left_over(tmp_path):
+    for n in range(COUNT):
+        draw_image(tmp_path / "heights" / f"dsm_09cm_area{n}.png", n + 1)
+        draw_image(tmp_path / "top" / f"mosaic_area{n}.png", n)
+        draw(tmp_path / "gts_for_all" / f"mosaic_area{n}.png", labels_of(n))
+    images, masks, *others = offered(tmp_path, "left_over")
+    assert others == ["unannotated: background", "unannotated: skip"]
+    dataset = open_dataset(state(tmp_path, f"{images}\n{masks}"))
+    assert {sample.image.parent.name for sample in dataset.samples} == {"top"}
+    assert not dataset.skipped
+
+
+def test_a_training_split_without_any_mask_is_background_in_new_splits(tmp_path):
+    for n in range(2 * COUNT):
+        draw_image(tmp_path / ("train/good" if n % 2 else "test/hole") / f"{n}.png", n % COUNT)
+        if not n % 2:  # as MVTec AD has them
+            draw_mask(tmp_path / "ground_truth" / "hole" / f"{n}_mask.png", n % COUNT)
+    *lines, skip = offered(tmp_path, "left_over")
+    assert lines == ["unannotated: background", "splits: {}"]
+    dataset = open_dataset(state(tmp_path, "\n".join(lines)))
+    assert {bool(s.masks) for s in dataset.samples if s.split == "train"} == {True, False}
+    assert {sample.split for sample in open_dataset(state(tmp_path, skip)).samples} == {"test"}
+
+
+def test_masks_in_no_pair_are_not_passed_over_where_images_are_background(tmp_path):
+    for n in range(COUNT):
+        draw_image(tmp_path / "images" / f"{n}.png", n)
+        name = f"{n}.png" if n < 8 else f"other{n}x{n * 7 % 5}.png"
+        draw(tmp_path / "masks" / name, labels_of(n))
+    state(tmp_path, "unannotated: background")
+    assert offered(tmp_path, "left_over") == ["unannotated: skip"]

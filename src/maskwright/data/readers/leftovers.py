@@ -1,27 +1,31 @@
 """Images without a mask: background, skipped, or a doubt where they are many."""
 
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 from maskwright.data.readers.base import Layout
 from maskwright.data.readers.description import Description
-from maskwright.data.samples import Doubt, SkippedFile, counted, examples
+from maskwright.data.readers.folders.doubts import masks_line
+from maskwright.data.samples import Doubt, Sample, SkippedFile, counted, examples, join_words
 
 NO_MASK = "image without a mask"
 NO_MASKS_IN_SPLIT = "image of a split without masks"
 _MOST_LEFT = 0.1  # share of the files found that may be left over without a word
 
 
-def settle_leftovers(layout: Layout, description: Description) -> None:
+def settle_leftovers(layout: Layout, description: Description, root: Path | None = None) -> None:
     """Use images without a mask as stated, else skip them; a doubt where many files are left over.
 
-    Those of a split without any mask, as published tests often are, can be neither.
+    Those of a split without any mask, as published tests often are, can be neither, but those to
+    train on can. `root` is the folder that a data.yaml states places in.
     """
     if description.unannotated == "skip":
         layout.maskless += [sample for sample in layout.samples if not sample.masks]
         layout.samples = [sample for sample in layout.samples if sample.masks]
-    splits = {sample.split for sample in layout.samples}
-    unlabeled = [s for s in layout.maskless if s.split not in {*splits, None}]
-    others = [s for s in layout.maskless if s.split in {*splits, None}]
+    used = {None, "train", *(sample.split for sample in layout.samples)}
+    unlabeled = [s for s in layout.maskless if s.split not in used]
+    others = [s for s in layout.maskless if s.split in used]
     layout.maskless = []
     layout.skipped += [SkippedFile(s.image, NO_MASKS_IN_SPLIT) for s in unlabeled]
     if description.unannotated == "background":
@@ -31,8 +35,8 @@ def settle_leftovers(layout: Layout, description: Description) -> None:
             layout.note("without_mask", text)
         others = []
     layout.skipped += [SkippedFile(s.image, NO_MASK) for s in others]
-    if description.unannotated is None:
-        _doubt(layout, len(others))
+    if description.unannotated != "skip":
+        _doubt(layout, others, description, root)
 
 
 def doubt_left_out(layout: Layout, description: Description) -> None:
@@ -59,30 +63,43 @@ def doubt_left_out(layout: Layout, description: Description) -> None:
         )
 
 
-def _doubt(layout: Layout, maskless: int) -> None:
-    """Doubt where more than a tenth of the images, or of the masks, are in no pair."""
+def _doubt(
+    layout: Layout, maskless: Sequence[Sample], description: Description, root: Path | None
+) -> None:
+    """Doubt where more than a tenth of the images, or of the masks, are in no pair.
+
+    Where images without a mask are background, masks in no pair may be theirs.
+    """
     images = len(layout.samples)
     masks = sum(len(sample.masks) for sample in layout.samples)
     kinds = Counter(file.unpaired for file in layout.skipped)
-    missing, alone = maskless + kinds["image"], kinds["mask"]
+    missing, alone = len(maskless) + kinds["image"], kinds["mask"]
     many_images = missing > _MOST_LEFT * (images + missing)
     many_masks = alone > _MOST_LEFT * (masks + alone)
-    if not many_images and not many_masks:
+    if not many_masks and (not many_images or description.unannotated == "background"):
         return
     left = [f for f in layout.skipped if f.unpaired or f.reason == NO_MASK]
     names = examples(file.path.name for file in left)
     parts = [f"{counted(missing, 'image')} of {images + missing:,}"] if many_images else []
     parts += [f"{counted(alone, 'mask')} of {masks + alone:,}"] if many_masks else []
-    where = "State the places of images and masks in data.yaml, such as `images: FOLDER` and "
-    where += "`masks: FOLDER`"
-    if any(file.where for file in left):
-        where = "Correct the names in the manifest"
+    ways = []
+    in_train = {bool(s.masks) for s in (*layout.samples, *maskless) if s.split == "train"}
+    trainable = in_train != {False}
+    if trainable and root is not None and not layout.has_class_files:
+        masks_of = {sample.image: sample.masks for sample in layout.samples if sample.masks}
+        if line := masks_line(root, description, masks_of):
+            ways.append(f"{line} if only these are meant")
+    if many_images and not many_masks:
+        new = " and `splits: {}`" * (not trainable)
+        ways.append(f"`unannotated: background`{new} if images without a mask show nothing")
+    ways.append("`unannotated: skip` to leave out what is in no pair")
+    where = "Correct the names in the manifest" if any(file.where for file in left) else ""
+    where = where or "Give images and masks equal names"
     layout.doubts.append(
         Doubt(
             "left_over",
             f"{' and '.join(parts)} are in no pair ({names}): their names may be paired wrongly, "
             f"or they are not meant.",
-            f"{where}; or write `unannotated: background` where images without a mask show "
-            f"nothing, or `unannotated: skip` to leave out what is in no pair.",
+            f"{where}, or write into data.yaml: {join_words(ways, ', or ')}.",
         )
     )

@@ -196,11 +196,13 @@ def masks_line(
         if not pattern:
             return ""
         places = {key: pattern, **places}
-        pairing = pair_folders(described_folders(root, description.model_copy(update=places)))
-        splits = {None, *(pair.split for pair in pairing.pairs)}
-        left = {pair.image.parent for pair in pairing.unpaired if pair.split in splits}
+        folders = described_folders(root, description.model_copy(update=places))
+        pairing = pair_folders(folders, description.pair_by == "order")
+        splits = {None, "train", *(pair.split for pair in pairing.pairs)}
+        left = sum(pair.split in splits for pair in pairing.unpaired)
         found = {pair.image: {*pair.masks} for pair in pairing.pairs}
-        if found == {i: {*m} for i, m in masks_of.items()} and left <= {i.parent for i in found}:
+        alone = found == {image: {*masks} for image, masks in masks_of.items()}
+        if alone and left <= _MOST_LEFT * len(found):
             return join_words([yaml_line(key, place) for key, place in places.items()], " and ")
     return ""
 
