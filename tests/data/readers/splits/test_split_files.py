@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from drawing_samples import MASK, draw
@@ -42,6 +43,10 @@ def codes(dataset):
         ("masks/{0}.png", "{}_list.lst"),
         ("{0}", "{}_fold0.txt"),  # a single fold
         ("C:\\data\\{0}.bmp", "{}set.txt"),
+        ("{0}.jpg,{0}.png", "flood_{}_data.csv"),
+        ("{0}", "kvasir-{}.txt"),
+        ("{0}", "filelist_{}1.list"),
+        ('{{"image": "images/{0}.jpg", "mask": "masks/{0}.png"}}', "{}.jsonl"),
     ],
 )
 def test_lines_of_lists_name_images(folder, line, name):
@@ -67,6 +72,122 @@ def test_tables_with_a_column_of_splits_divide_the_images(folder, column):
 def test_json_divides_the_images(folder, content):
     (folder / "split.json").write_text(json.dumps(content))
     assert splits(open_with_doubts(folder)) == STATED
+
+
+def test_names_of_splits_in_yaml_and_text(folder):
+    by_split = {s: [n for n in STATED if STATED[n] == s] for s in ("train", "val", "test")}
+    (folder / "split.yaml").write_text(json.dumps(by_split))
+    assert splits(open_with_doubts(folder)) == STATED
+    (folder / "split.yaml").unlink()
+    (folder / "splits.txt").write_text("\n".join(f"{n} {STATED[n]}" for n in STATED))
+    assert splits(open_with_doubts(folder)) == STATED
+
+
+IN_TWO = {stem: "test" if split == "test" else "train" for stem, split in STATED.items()}
+
+
+def test_yes_and_no_divide_the_images(folder):
+    def rows(line, yes, no):
+        return "".join(line.format(n, yes if IN_TWO[n] == "train" else no) for n in STATED)
+
+    for name, text in (
+        ("train_test_split.txt", rows("{} {}\n", 1, 0)),
+        ("metadata.csv", "id,is_train\n" + rows("{},{}\n", "True", "False")),
+        ("metadata.csv", "id,in_test_set\n" + rows("{},{}\n", 0, 1)),
+        ("manifest.csv", "image,mask,train\n" + rows("images/{0}.jpg,masks/{0}.png,{1}\n", 1, 0)),
+    ):
+        (folder / name).write_text(text)
+        assert splits(open_with_doubts(folder, val_share=0)) == IN_TWO
+        (folder / name).unlink()
+
+
+def test_tables_divide_other_formats_by_image_and_case(tmp_path):
+    for stem in STATED:
+        arrays = {"image": np.full((16, 16), 9, np.uint8), "label": np.eye(16, dtype=np.uint8)}
+        (tmp_path / "train_npz").mkdir(exist_ok=True)
+        np.savez(tmp_path / "train_npz" / f"s{stem}_slice0.npz", **arrays)
+    rows = "".join(f"s{stem};{split}\n" for stem, split in STATED.items())
+    (tmp_path / "meta.csv").write_text(f"image_id;split\n{rows}")
+    stated = {f"s{stem}_slice0": split for stem, split in STATED.items()}
+    assert splits(open_with_doubts(tmp_path)) == stated
+
+
+def settled(folder, dataset):
+    """Splits that follow from each line that a doubt offers."""
+    lines = [part for part in dataset.doubts[0].settle.split("`") if part.startswith("splits: {t")]
+    for line in lines:
+        (folder / "data.yaml").write_text(line)
+        opened = open_with_doubts(folder, val_share=0)
+        assert not opened.doubts
+        yield splits(opened)
+
+
+def test_a_folder_for_training_gives_way_to_lists_and_several_are_compared(tmp_path):
+    for stem, split in IN_TWO.items():
+        draw(tmp_path / "one" / "train_images" / f"{stem}.jpg")
+        draw(tmp_path / "one" / "train_masks" / f"{stem}.png", MASK)
+        draw(tmp_path / "two" / split / "images" / f"{stem}.jpg")
+        draw(tmp_path / "two" / split / "masks" / f"{stem}.png", MASK)
+    others = {stem: "test" if int(stem) < 2 else "train" for stem in STATED}
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        write_lists(folder, "{0}", stated=others)
+    dataset = open_with_doubts(tmp_path / "one", val_share=0)
+    assert splits(dataset) == others
+    dataset = open_with_doubts(tmp_path / "two", val_share=0)
+    assert codes(dataset) == ["splits_differ"]
+    assert "4 images of 12" in dataset.doubts[0].text
+    assert [*settled(tmp_path / "two", dataset)] == [others, IN_TWO]
+
+
+def test_lists_that_differ_are_offered_one_by_one(folder):
+    write_lists(folder, "{0}", stated=IN_TWO)
+    others = {stem: "test" if int(stem) < 4 else "train" for stem in STATED}
+    rows = "".join(f"{stem},{split}\n" for stem, split in others.items())
+    (folder / "metadata.csv").write_text(f"id,split\n{rows}")
+    dataset = open_with_doubts(folder)
+    assert codes(dataset) == ["split_folds"]
+    found = [*settled(folder, dataset)]
+    assert len(found) == 2
+    assert IN_TWO in found
+    assert others in found
+
+
+def test_a_list_for_testing_alone_leaves_the_others_for_training(folder):
+    (folder / "test.txt").write_text("\n".join(n for n in STATED if IN_TWO[n] == "test"))
+    dataset = open_with_doubts(folder)
+    assert codes(dataset) == ["unlisted"]
+    assert [*settled(folder, dataset)] == [IN_TWO]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("folds.csv", "id,fold\n000,0\n001,1\n"),
+        ("partition.csv", "id,partition\n000,0\n001,1\n002,2\n"),
+        ("split.xlsx", "PK"),
+    ],
+)
+def test_what_states_splits_in_another_way_is_a_doubt(folder, name, text):
+    (folder / name).write_text(text)
+    dataset = open_with_doubts(folder)
+    assert codes(dataset) == ["splits_unread"]
+    assert name in dataset.doubts[0].text
+    (folder / "data.yaml").write_text("splits: {}")
+    assert codes(open_with_doubts(folder)) == []
+
+
+def test_files_on_other_things_than_splits_are_none(folder):
+    for name, text in {
+        "train_log.txt": "epoch 1 loss 0.4\nepoch 2 loss 0.3\n",
+        "test_results.csv": "image,dice\n008.jpg,0.4\n",
+        "config.yaml": "train: {epochs: 3}\n",
+        "label2id.json": '{"train": 6, "bus": 5}',
+        "ages.csv": "id,age,test\n000,60,0\n001,50,1\n",
+    }.items():
+        (folder / name).write_text(text)
+    dataset = open_with_doubts(folder, val_share=0, test_share=0)
+    assert codes(dataset) == []
+    assert dataset.splits == {"train": 12}
 
 
 @pytest.mark.parametrize("line", ["{1}", "img_{0}"])

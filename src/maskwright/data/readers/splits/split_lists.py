@@ -31,12 +31,16 @@ _IN_FOLD = re.compile(rf"(?<![a-z0-9]){_FOLD}(?![a-z0-9])|(?<=\*)[_\-. ]?\d{{1,2
 _ON_SPLITS = re.compile(
     r"(?<![a-z])(?:splits?|folds?|partitions?|subsets?|metadata|index)(?![a-z])"
 )
-_OTHER = re.compile(
+_REPORT = re.compile(
     r"(?<![a-z])(?:logs?|loss|losses|history|metrics?|results?|scores?|configs?|cfg|args|params|"
-    r"hyp|readme|stats|pred|preds|predictions?|submission|class|classes|labels?|annotations?|"
-    r"masks?|instances|panoptic|captions|boxes|bbox)(?![a-z])"
+    r"hyp|readme|stats|pred|preds|predictions?|submission|class|classes|captions)(?![a-z])"
 )
 """Words of files on other things than splits, though for one of them."""
+
+_ANNOTATIONS = re.compile(
+    r"(?<![a-z])(?:labels?|annotations?|masks?|instances|panoptic|boxes|bbox)(?![a-z])"
+)
+"""Words of files that need not be lists where they fit no sample."""
 
 _UNREADABLE = {".xlsx", ".xls", ".ods", ".mat", ".pkl", ".pickle"}
 _MAX_DEPTH = 4
@@ -65,9 +69,9 @@ def find_lists(root: Path, index: SampleIndex) -> list[SplitList]:
             others += lists
         elif stem in SHORT_WORDS and suffix in TEXT | TABLES:
             short.append(_named(path, SHORT_WORDS[stem], "*", index))
-        elif split:
+        elif split and not _REPORT.search(stem):
             named.append(_named(path, split, pattern, index))
-        elif len(words) > 1 and not _OTHER.search(stem):
+        elif len(words) > 1 and not _REPORT.search(stem):
             others.append(SplitList(path, "", unread="no splits of names are in it"))
     named += short if len(short) > 1 else []
     # VOC has lists for other tasks beside those for segmentation.
@@ -76,7 +80,8 @@ def find_lists(root: Path, index: SampleIndex) -> list[SplitList]:
     unread = [each for each in others if each.unread]
     lists += [each for each in others if each.names]
     fitting = [each for each in lists if _is_plain(each) or _share(each, index) > 0.9]
-    return fitting or [each for each in lists if not _OTHER.search(each.path.stem)] or unread
+    asked = [each for each in lists if not _ANNOTATIONS.search(each.path.stem.casefold())]
+    return fitting or asked or unread
 
 
 def read_list(path: Path, split: str, index: SampleIndex) -> list[str]:
