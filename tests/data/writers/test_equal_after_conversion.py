@@ -121,6 +121,25 @@ def test_files_of_single_classes_become_one_mask_with_the_stated_class_on_top(tm
     assert len(list((out / "masks").rglob("*.png"))) == 2
 
 
+def test_labels_of_single_masks_become_classes_of_one(tmp_path):
+    root = tmp_path / "set"
+    for name, mask in (("a", IMAGE), ("left", LEFT), ("right", RIGHT)):
+        draw(root / f"{name}.png", mask)
+    (root / "manifest.csv").write_text("image,mask,label\na.png,left.png;right.png,cell;gap\n")
+    (root / "data.yaml").write_text("manifest: manifest.csv\noverlap: [gap, cell]\n")
+    out = maskwright.convert(root, tmp_path / "out", "masks")
+    assert contents(out) == contents(root)
+    assert objects(out) == objects(root)
+
+
+def test_classes_whose_names_a_manifest_would_part_are_refused(tmp_path):
+    root = class_files(tmp_path / "set", "multilabel")
+    with (root / "data.yaml").open("a") as file:
+        file.write("masks: {'a;b': masks/organ/*, c: masks/vessel/*}\nimages: images\n")
+    with pytest.raises(DataError, match="'a;b' has a ';', which parts the classes of a manifest"):
+        maskwright.convert(root, tmp_path / "out", "masks")
+
+
 @pytest.mark.filterwarnings("ignore::maskwright.errors.MaskwrightWarning")
 @pytest.mark.parametrize("name", MASKS)
 def test_pixels_for_which_an_image_has_no_data_stay_ignored(name, tmp_path):

@@ -11,15 +11,21 @@ from maskwright.data.layers import layer_labels, split_layers
 from maskwright.data.readers.description import described_labels
 from maskwright.data.readers.manifest import write_described
 from maskwright.data.readers.mask_fit import AS_STORED
-from maskwright.data.samples import Sample
+from maskwright.data.samples import SEPARATOR, Sample
 from maskwright.data.writers.base import Writer
 from maskwright.data.writers.images import copy_image, for_each_sample, orientation_key
+from maskwright.errors import DataError
 from maskwright.imageio import write_image, write_mask, write_text
 from maskwright.labels import IGNORE_LABEL, LAYER_IGNORED, layer_values
 
 
 def _write(dataset: DataSet, folder: Path) -> None:
     layered = dataset.multilabel and any(sample.classes for sample in dataset.samples)
+    if layered and (names := [name for name in dataset.labels.names if SEPARATOR in name]):
+        raise DataError(
+            f"The class {names[0]!r} has a {SEPARATOR!r}, which parts the classes of a manifest; "
+            f"rename it in data.yaml."
+        )
 
     def write(sample: Sample) -> Sample:
         changes: dict[str, Any] = {"image": copy_image(sample, folder / "images")}
@@ -33,6 +39,8 @@ def _write(dataset: DataSet, folder: Path) -> None:
         if dataset.instances:
             changes["instances"] = folder / "instances" / f"{sample.id}.json"
             write_text(changes["instances"], _objects(dataset, sample))
+        if sorted(sample.labels) == sorted(sample.classes):  # of masks, not of the image
+            changes["label"] = None
         return replace(sample, **{"field_of_view": None, "instances": None, **changes})
 
     samples = for_each_sample(dataset, write)

@@ -143,7 +143,8 @@ def _not_held(dataset: DataSet, writer: Writer, out: Path) -> Iterator[str]:
         yield f"The format {name} holds no cases; splits made later may part them."
     if any(sample.spacing_mm for sample in samples) and not writer.spacing:
         yield f"The format {name} holds no size of pixels in mm; masks and nifti do."
-    if any(sample.label or sample.weight != 1 for sample in samples) and not writer.facts:
+    labeled = any(s.labels and sorted(s.labels) != sorted(s.classes) for s in samples)
+    if (labeled or any(sample.weight != 1 for sample in samples)) and not writer.facts:
         yield f"The format {name} holds no weights and labels of images; masks does."
     if (out / writer.settings).is_file():
         yield f"Open {out / writer.settings}: the data.yaml of {name} cannot state all of it."
