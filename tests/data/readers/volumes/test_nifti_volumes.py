@@ -169,6 +169,18 @@ def test_a_mask_file_for_each_class_is_asked_about_and_read_as_stated(tmp_path):
     assert np.array_equal(read_volume(dataset, "s0001-ct")[1] > 0, labels == 1)
 
 
+def test_masks_of_another_class_beside_stated_ones_are_no_images(tmp_path):
+    for number in range(2):
+        stored, labels = scene(seed=number)
+        save(tmp_path / f"p{number}.nii.gz", stored)
+        for label, name in enumerate(("liver", "spleen"), 1):
+            save(tmp_path / f"p{number}_{name}.nii.gz", (labels == label).astype(np.uint8))
+    (tmp_path / "data.yaml").write_text("masks: p*_liver.nii.gz")
+    dataset = open_dataset(tmp_path, val_share=0, test_share=0)
+    assert {sample.case for sample in dataset.samples} == {"p0", "p1"}
+    assert np.array_equal(read_volume(dataset, "p1")[1] > 0, labels == 1)
+
+
 def test_classes_in_files_that_overlap_or_hold_several_values_are_not_guessed(tmp_path):
     draw_parts(tmp_path)
     lung = scene(seed=0)[1]

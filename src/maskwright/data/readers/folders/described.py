@@ -53,7 +53,8 @@ def described_folders(
 def _images_alone(folder: Folder) -> Folder:
     """Folder without the files whose names are those of masks."""
     named = tuple(path for path in folder.files if role_of_file(path) == "image")
-    return replace(folder, files=named or tuple(split_folder(folder.files)[0]))
+    plain = {path.with_suffix("") if path.suffix == ".gz" else path: path for path in folder.files}
+    return replace(folder, files=named or tuple(plain[p] for p in split_folder([*plain])[0]))
 
 
 def _without(folders: Sequence[Folder], others: Sequence[Folder]) -> list[Folder]:
