@@ -142,6 +142,7 @@ def test_objects_that_overlap_are_refused_by_formats_of_one_number_a_pixel(name,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.filterwarnings("ignore:The format labelme holds no crowds")
 @pytest.mark.parametrize("name", ["masks", "coco", "coco-rle", "labelme"])
 def test_pixels_of_crowds_stay_ignored(name, objects, tmp_path):
     content = json.loads((objects / "instances.json").read_text())
