@@ -139,6 +139,18 @@ def test_a_folder_for_training_gives_way_to_lists_and_several_are_compared(tmp_p
     assert [*settled(tmp_path / "two", dataset)] == [others, IN_TWO]
 
 
+def test_a_table_on_images_of_a_published_test_without_masks_changes_nothing(tmp_path):
+    for stem, split in IN_TWO.items():
+        draw(tmp_path / split / f"{stem}_sat.jpg")
+        if split == "train":
+            draw(tmp_path / split / f"{stem}_mask.png", MASK)
+    rows = "".join(f"{split}/{stem}_sat.jpg,{split}\n" for stem, split in IN_TWO.items())
+    (tmp_path / "metadata.csv").write_text(f"sat_image_path,split\n{rows}")
+    dataset = open_with_doubts(tmp_path, val_share=0, test_share=0)
+    assert codes(dataset) == []
+    assert dataset.splits == {"train": 10}
+
+
 def test_lists_that_differ_are_offered_one_by_one(folder):
     write_lists(folder, "{0}", stated=IN_TWO)
     others = {stem: "test" if int(stem) < 4 else "train" for stem in STATED}

@@ -67,8 +67,9 @@ def _split_by_lists(root: Path, layout: Layout) -> bool:
     doubt. Returns whether there are lists.
     """
     stated = {sample.split for sample in layout.samples}
-    maskless = [sample for sample in layout.maskless if sample.split in {*stated, None}]
-    index = SampleIndex(root, [*layout.samples, *maskless])
+    maskless = grouped(layout.maskless, lambda sample: sample.split in {*stated, None})
+    index = SampleIndex(root, [*layout.samples, *maskless.get(True, [])])
+    others = SampleIndex(root, maskless.get(False, []))  # as published tests, whose names may recur
     lists = find_lists(root, index)
     if unread := [each for each in lists if each.unread]:
         layout.doubts.append(doubt_unread(unread, root))
@@ -77,12 +78,13 @@ def _split_by_lists(root: Path, layout: Layout) -> bool:
     if len(folds) > 1:
         layout.doubts.append(doubt_ways([*folds.values()], root))
         return True
-    matched = list(_match(lists, index))
+    matched = list(_match(lists, index, others))
     used = [each for each in matched if each.ids]
     division, doubles = _division(used)
     unlisted = [sample for sample in layout.samples if sample.id not in division]
     odd = [m for m in matched if len(m.missing) > _MOST_ODD * len(set(m.source.names))]
-    if not odd and not unlisted and set(division.values()) <= {"train"}:
+    trained = not unlisted and set(division.values()) <= {"train"}
+    if trained and (not odd or stated == {"train"}):
         return False
     if odd:
         layout.doubts.append(doubt_names([(m.source, m.missing) for m in odd], lists, root))
@@ -104,11 +106,15 @@ def _split_by_lists(root: Path, layout: Layout) -> bool:
     return True
 
 
-def _match(lists: Sequence[SplitList], index: SampleIndex) -> Iterator[_Matched]:
+def _match(
+    lists: Sequence[SplitList], index: SampleIndex, others: SampleIndex
+) -> Iterator[_Matched]:
+    """Lists with what they name; names of `others` are not missing."""
     for each in lists:
         found = {line: index.find(line) for line in each.names}
         ids = {id_: folder for those, folder in found.values() for id_ in those}
-        yield _Matched(each, ids, [line for line, (those, _) in found.items() if not those])
+        missing = [line for line, (those, _) in found.items() if not those]
+        yield _Matched(each, ids, [line for line in missing if not others.fits(line)])
 
 
 def _division(matched: Sequence[_Matched]) -> tuple[dict[str, str], list[str]]:
@@ -153,7 +159,7 @@ def _compare(root: Path, layout: Layout) -> bool:
     Lists that set a part of the training samples aside for validation are followed.
     """
     index = SampleIndex(root, layout.samples)
-    used = [m for m in _match(find_lists(root, index), index) if m.ids and not m.source.fold]
+    used = [m for m in _match(find_lists(root, index), index, index) if m.ids and not m.source.fold]
     division, _ = _division([m for m in used if m.source.split != "trainval"])
     moved = [s for s in layout.samples if division.get(s.id, s.split) != s.split]
     if {(s.split, division[s.id]) for s in moved} == {("train", "val")}:
