@@ -85,7 +85,8 @@ def _doubt(
     ways = []
     in_train = {bool(s.masks) for s in (*layout.samples, *maskless) if s.split == "train"}
     trainable = in_train != {False}
-    if trainable and root is not None and not layout.has_class_files:
+    beside = {s.image.parent for s in maskless} & {s.image.parent for s in layout.samples}
+    if trainable and not beside and root is not None and not layout.has_class_files:
         masks_of = {sample.image: sample.masks for sample in layout.samples if sample.masks}
         if line := masks_line(root, description, masks_of):
             ways.append(f"{line} if only these are meant")

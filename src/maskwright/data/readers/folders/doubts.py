@@ -187,7 +187,7 @@ def masks_line(
 ) -> str:
     """Line of data.yaml with some masks of images alone, or two with those images, as it needs.
 
-    `""` where none gives these alone.
+    `""` where none gives these alone, or adds images without a mask in other folders.
     """
     masks = [mask for masks in masks_of.values() for mask in masks]
     places: dict[str, str] = {}
@@ -199,10 +199,10 @@ def masks_line(
         folders = described_folders(root, description.model_copy(update=places))
         pairing = pair_folders(folders, description.pair_by == "order")
         splits = {None, "train", *(pair.split for pair in pairing.pairs)}
-        left = sum(pair.split in splits for pair in pairing.unpaired)
+        left = {pair.image.parent for pair in pairing.unpaired if pair.split in splits}
         found = {pair.image: {*pair.masks} for pair in pairing.pairs}
         alone = found == {image: {*masks} for image, masks in masks_of.items()}
-        if alone and left <= _MOST_LEFT * len(found):
+        if alone and left <= {image.parent for image in found}:
             return join_words([yaml_line(key, place) for key, place in places.items()], " and ")
     return ""
 
