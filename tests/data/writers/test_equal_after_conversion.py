@@ -78,7 +78,7 @@ def objects(source):
 
 def opened(out):
     """The data of YOLO, whose data.yaml has no place for all, is opened by another file."""
-    beside = out / "maskwright.yaml"
+    beside = out / "settings.yaml"
     return beside if beside.exists() else out
 
 

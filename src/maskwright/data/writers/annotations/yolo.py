@@ -24,7 +24,7 @@ from maskwright.data.writers.images import copy_image, orientation_key
 from maskwright.imageio import dump_yaml, write_text
 from maskwright.rle import fill_polygons, one_ring
 
-_SETTINGS = "maskwright.yaml"  # as data.yaml is YOLO's
+_SETTINGS = "settings.yaml"  # as data.yaml is YOLO's
 
 
 def _write(dataset: DataSet, folder: Path) -> None:

@@ -17,6 +17,7 @@ from maskwright.data.readers.volumes.dicom_series import (
 )
 from maskwright.data.readers.volumes.volume import read_keys, slice_names
 from maskwright.data.writers.base import Writer
+from maskwright.data.writers.images import require_usual_splits
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_write
 from maskwright.imageio.dicom.files import read_dicom
@@ -27,6 +28,7 @@ _MOST_LETTERS = 64  # of the label of a segment
 
 def _write(dataset: DataSet, folder: Path) -> None:
     """Copy the files of each series, and write a SEG beside them."""
+    require_usual_splits(dataset, "DICOM SEG")
     long = [name for name in dataset.labels.names if len(name) > _MOST_LETTERS]
     if long or dataset.labels.background != 0:
         raise DataError(
