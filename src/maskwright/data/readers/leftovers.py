@@ -94,13 +94,13 @@ def _doubt(
         new = " and `splits: {}`" * (not trainable)
         ways.append(f"`unannotated: background`{new} if images without a mask show nothing")
     ways.append("`unannotated: skip` to leave out what is in no pair")
-    where = "Correct the names in the manifest" if any(file.where for file in left) else ""
-    where = where or "Give images and masks equal names"
+    listed = any(file.where for file in left)
+    other = "correct the names in the manifest" if listed else "give images and masks equal names"
     layout.doubts.append(
         Doubt(
             "left_over",
             f"{' and '.join(parts)} are in no pair ({names}): their names may be paired wrongly, "
             f"or they are not meant.",
-            f"{where}, or write into data.yaml: {join_words(ways, ', or ')}.",
+            f"Write into data.yaml: {join_words(ways, ', or ')}; or {other}.",
         )
     )
