@@ -50,7 +50,7 @@ class Description(BaseModel):
     manifest: str | None = Field(default=None, description="CSV file that lists images and masks.")
     splits: dict[str, str | list[str]] | None = Field(
         default=None,
-        description="File of names, or names and patterns, of each split; {} to state none.",
+        description="File of names, or files, names and patterns, of each split; {} for none.",
     )
     classes: list[str] | None = Field(
         default=None, min_length=1, description="Names of the classes, in the order of labels."
