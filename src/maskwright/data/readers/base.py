@@ -10,6 +10,9 @@ from maskwright.data.encodings.legends import find_class_map
 from maskwright.data.readers.description import Description
 from maskwright.data.samples import Doubt, Note, Sample, SkippedFile, first_few
 
+RUN_FILES = frozenset({"model_card.json", "environment.json"})
+"""Files of trained models; a folder with one of them holds no data."""
+
 
 @dataclass(frozen=True)
 class Place:

@@ -189,6 +189,9 @@ def test_what_states_splits_in_another_way_is_a_doubt(folder, name, text):
 
 
 def test_files_on_other_things_than_splits_are_none(folder):
+    (folder / "run").mkdir()
+    (folder / "run" / "learned_images.json").write_text('{"train": ["0a1b"], "val": ["2c3d"]}')
+    (folder / "run" / "environment.json").write_text("{}")
     for name, text in {
         "train_log.txt": "epoch 1 loss 0.4\nepoch 2 loss 0.3\n",
         "test_results.csv": "image,dice\n008.jpg,0.4\n",

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 
+from maskwright.data.readers.base import RUN_FILES
 from maskwright.data.readers.splits.split_words import SHORT_WORDS, SPLIT_WORDS, split_of
 from maskwright.imageio import IMAGE_SUFFIXES, is_image, natural_key
 from maskwright.imageio.arrays import holds_objects
@@ -47,7 +48,6 @@ PORTION = re.compile(
 )
 """Names of portions of a data set, such as `HAM_images_part_1`: neither cases nor classes."""
 _ENUMERATED = re.compile(r"(?:\d{1,2}|[a-z])[.)]\s+", re.IGNORECASE)  # as in `1. Original Images`
-_RUN_FILES = frozenset({"model_card.json", "environment.json"})  # of trained models, not data
 _ARRAY_SUFFIXES = {".npy", ".npz"}
 _MAX_DEPTH = 8
 # Asking the disk for each of a hundred thousand files whether it is a folder takes long.
@@ -98,7 +98,7 @@ def image_folders(root: Path, is_wanted: Callable[[Path], bool] = is_image) -> l
         if real in above or len(above) > _MAX_DEPTH:  # a link that leads in a circle
             return
         entries = sorted(path.iterdir(), key=lambda p: natural_key(p.name))
-        if above and any(entry.name in _RUN_FILES for entry in entries):
+        if above and any(entry.name in RUN_FILES for entry in entries):
             return
         wanted = (p for p in entries if is_wanted(p) and not p.is_dir())
         files = tuple(p for p in wanted if not holds_objects(p))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from maskwright.data.readers.base import RUN_FILES
 from maskwright.data.readers.splits.sample_index import SampleIndex
 from maskwright.data.readers.splits.split_contents import (
     STRUCTURED,
@@ -97,7 +98,10 @@ def _candidates(folder: Path, depth: int, index: SampleIndex) -> Iterator[Path]:
     """Files that may state splits; those named after an image are its annotations."""
     files: list[Path] = []
     folders: list[Path] = []
-    for entry in sorted(folder.iterdir()):
+    entries = sorted(folder.iterdir())
+    if depth and any(entry.name in RUN_FILES for entry in entries):
+        return
+    for entry in entries:
         suffix = entry.suffix.lower()
         if entry.name.startswith((".", "data.y")) or suffix in IMAGE_SUFFIXES:
             continue
