@@ -88,7 +88,7 @@ def holds_objects(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return bool(_header(file)[1].hasobject)
-    except (OSError, ValueError, EOFError):  # reported where it is read
+    except Exception:  # of damaged headers anything; reported where it is read
         return False
 
 
