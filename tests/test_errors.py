@@ -21,3 +21,4 @@ def test_a_long_value_is_cut_where_it_is_least_missed():
     assert len(text) < 1001
     assert text.startswith("Expected a size, received 9")
     assert text.endswith("9; write 64x64.")
+    assert len(str(DataError("\0" * 900))) < 1001  # each of which takes four

@@ -18,11 +18,11 @@ class MaskwrightError(Exception):
 
 def one_line(text: str) -> str:
     """Text as one line of bounded length, with escapes for what cannot be printed."""
-    line = " ".join(text.encode(errors="backslashreplace").decode().split())
+    line = printable(" ".join(text.encode(errors="backslashreplace").decode().split()))
     if len(line) > _MOST_CHARACTERS:
         half = _MOST_CHARACTERS // 2 - 1
         line = f"{line[:half]}…{line[-half:]}"
-    return printable(line)
+    return line
 
 
 def printable(text: str) -> str:
