@@ -65,22 +65,22 @@ class ClassDoubts:
         # A few masks that hold several values are no set of masks of all classes.
         most = {name: len(files) > len(self._masks(name)) / 2 for name, files in several.items()}
         names = [name for name in self.names if most[name]]
-        ways = self._lines(sorted(names, key=lambda name: contents[several[name][0]].colored))
-        ways = [f"{join_words(ways, ' or ')} for masks that hold all classes"] if ways else []
+        lines = self._lines(sorted(names, key=lambda name: contents[several[name][0]].colored))
+        options = [f"{join_words(lines, ' or ')} for masks that hold all classes"] if lines else []
         if len(values) == 2:
             rare = min(values, key=lambda value: values[value])
-            ways.append(f"{yaml_line('ignore', [rare])} if {rare} does not count")
-        if not ways and len(values) > MANY_VALUES and max(values) == 255:
-            ways.append(f"`threshold: {HALF}` if their edges are smooth")
-        if not ways or any(contents[mask].values.keys() & _BLACK for mask in masks):
-            ways.append("`objects: united` if all that is not 0 is of the class")
+            options.append(f"{yaml_line('ignore', [rare])} if {rare} does not count")
+        if not options and len(values) > MANY_VALUES and max(values) == 255:
+            options.append(f"`threshold: {HALF}` if their edges are smooth")
+        if not options or any(contents[mask].values.keys() & _BLACK for mask in masks):
+            options.append("`objects: united` if all that is not 0 is of the class")
         return [
             Doubt(
                 "several_values",
                 f"{counted(len(masks), 'mask')} of single classes hold several values "
                 f"({examples([mask.name for mask in masks])}): numbers of objects, or labels of "
                 f"classes of their own.",
-                f"Write into data.yaml: {join_words(ways, ', or ')}.",
+                f"Write into data.yaml: {join_words(options, ', or ')}.",
             )
         ]
 
@@ -111,19 +111,19 @@ class ClassDoubts:
         order = sorted(self.names, key=lambda name: -total[name, name])
         images = sum(any(n and x != y for (x, y), n in pixels.items()) for pixels in by_sample)
         twins = f" With an IoU of {iou:.2f}, they may be two masks of the same thing."
-        ways = [
+        options = [
             "`overlap: multilabel` if a pixel may belong to several",
             f"{yaml_line('overlap', order)} for the order in which they are painted, the last on "
             f"top",
         ]
         if lines := self._lines([a, b]):
-            ways.insert(0 if iou > _TWIN else 2, f"{join_words(lines, ' or ')} for one of them")
+            options.insert(0 if iou > _TWIN else 2, f"{join_words(lines, ' or ')} for one of them")
         return [
             Doubt(
                 "overlapping_classes",
                 f"Masks of several classes overlap in {counted(images, 'image')}, most those of "
                 f"{a} and {b} ({most:,} px), but a pixel has one class.{twins * (iou > _TWIN)}",
-                f"Write into data.yaml: {join_words(ways, ', or ')}.",
+                f"Write into data.yaml: {join_words(options, ', or ')}.",
             )
         ]
 

@@ -82,18 +82,18 @@ def _doubt(
     names = examples(file.path.name for file in left)
     parts = [f"{counted(missing, 'image')} of {images + missing:,}"] if many_images else []
     parts += [f"{counted(alone, 'mask')} of {masks + alone:,}"] if many_masks else []
-    ways = []
+    options = []
     in_train = {bool(s.masks) for s in (*layout.samples, *maskless) if s.split == "train"}
     trainable = in_train != {False}
     beside = {s.image.parent for s in maskless} & {s.image.parent for s in layout.samples}
     if trainable and not beside and root is not None and not layout.has_class_files:
         masks_of = {sample.image: sample.masks for sample in layout.samples if sample.masks}
         if line := masks_line(root, description, masks_of):
-            ways.append(f"{line} if only these are meant")
+            options.append(f"{line} if only these are meant")
     if many_images and not many_masks:
         new = " and `splits: {}`" * (not trainable)
-        ways.append(f"`unannotated: background`{new} if images without a mask show nothing")
-    ways.append("`unannotated: skip` to leave out what is in no pair")
+        options.append(f"`unannotated: background`{new} if images without a mask show nothing")
+    options.append("`unannotated: skip` to leave out what is in no pair")
     listed = any(file.where for file in left)
     other = "correct the names in the manifest" if listed else "give images and masks equal names"
     layout.doubts.append(
@@ -101,6 +101,6 @@ def _doubt(
             "left_over",
             f"{' and '.join(parts)} are in no pair ({names}): their names may be paired wrongly, "
             f"or they are not meant.",
-            f"Write into data.yaml: {join_words(ways, ', or ')}; or {other}.",
+            f"Write into data.yaml: {join_words(options, ', or ')}; or {other}.",
         )
     )

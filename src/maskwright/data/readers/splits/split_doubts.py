@@ -79,7 +79,7 @@ def doubt_unlisted(
     )
 
 
-def doubt_ways(ways: Sequence[Sequence[SplitList]], root: Path) -> Doubt:
+def doubt_several_divisions(ways: Sequence[Sequence[SplitList]], root: Path) -> Doubt:
     """Doubt about divisions that differ, as those of cross-validation."""
     files = {id(way): {each.path for each in way} for way in ways}
     # A JSON file with several divisions has no line for one of them.

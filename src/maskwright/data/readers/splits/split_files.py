@@ -13,10 +13,10 @@ from maskwright.data.readers.splits.split_doubts import (
     doubt_differ,
     doubt_names,
     doubt_overlap,
+    doubt_several_divisions,
     doubt_unlisted,
     doubt_unread,
     doubt_unstated,
-    doubt_ways,
     stating,
 )
 from maskwright.data.readers.splits.split_lists import find_lists, read_list
@@ -76,7 +76,7 @@ def _split_by_lists(root: Path, layout: Layout) -> bool:
         return True
     folds = grouped((each for each in lists if each.fold), lambda each: each.fold)
     if len(folds) > 1:
-        layout.doubts.append(doubt_ways([*folds.values()], root))
+        layout.doubts.append(doubt_several_divisions([*folds.values()], root))
         return True
     matched = list(_match(lists, index, others))
     used = [each for each in matched if each.ids]
@@ -150,7 +150,9 @@ def _tell_doubles(
     elif any(len(_division(way)[1]) > _MOST_ODD * total for way in ways):
         layout.doubts.append(doubt_overlap(text, lists, root))
     else:
-        layout.doubts.append(doubt_ways([[each.source for each in way] for way in ways], root))
+        layout.doubts.append(
+            doubt_several_divisions([[each.source for each in way] for way in ways], root)
+        )
 
 
 def _compare(root: Path, layout: Layout) -> bool:
