@@ -25,7 +25,7 @@ ORDER = (
         "model_card",
     ),
     *("data", "losses", "metrics"),
-    *("models", "planning", "training", "export", "inference"),
+    *("models", "planning", "training", "export", "inference", "trust"),
     *("evaluation", "config", "tasks", "api", "serving", "cli"),
 )
 MAY_NEED_TENSORFLOW = (
