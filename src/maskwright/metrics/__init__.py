@@ -1,6 +1,7 @@
 """Metrics: integer counts → scores.
 
-`metrics.streaming`, which needs Keras, `metrics.instances` and `metrics.coco` are imported by name.
+`metrics.streaming`, which needs Keras, `metrics.instances`, `metrics.coco` and `metrics.surface`
+are imported by name.
 """
 
 from maskwright.metrics.bootstrap import Paired, paired_difference
