@@ -1,8 +1,8 @@
 """One image with its masks; notes on data sets, files that are skipped, and how both are worded."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -35,6 +35,7 @@ class Sample:
         classes: Class that each mask file shows, where one holds a single class, later ones on top;
             empty where masks hold the classes themselves.
         field_of_view: Mask, 0 where nothing was to be seen: those pixels are ignored.
+        columns: Cells of its row in the manifest or in groups.csv, by column in lower case.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Sample:
     spacing_mm: tuple[float, float] | None = None
     classes: tuple[str, ...] = ()
     field_of_view: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def together(self) -> str:

@@ -177,6 +177,7 @@ def test_numbered_masks_are_united_and_class_folders_become_labels(tmp_path):
     dataset = open_dataset(tmp_path)
     assert {s.label for s in dataset.samples} == {"benign", "malignant"}
     assert {s.case for s in dataset.samples} == {"0", "1"}
+    assert all(s.columns["group"] == s.case for s in dataset.samples)
     np.testing.assert_array_equal(dataset.read(dataset.samples[0])[1], MASK)
     for case in ("0", "1"):
         assert len({s.split for s in dataset.samples if s.case == case}) == 1

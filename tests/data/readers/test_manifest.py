@@ -49,6 +49,7 @@ def test_the_column_of_a_patient_holds_the_cases(folder):
     assert [s.case for s in dataset.samples] == ["p", "p", "j-1"]
     assert any("Cases are the column 'patient' of m.csv" in note.text for note in dataset.notes)
     assert open_dataset(folder / "m.csv", group_by="scene").case_from == "scene"
+    assert [s.columns["scene"] for s in dataset.samples] == ["x", "y", "z"]
 
 
 def test_files_of_object_numbers_are_stated_or_lie_beside_the_masks(folder):

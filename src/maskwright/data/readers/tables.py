@@ -22,6 +22,12 @@ _SYNONYMS = {
 }
 
 
+def column_name(heading: str) -> str:
+    """Name of a column, of several that mean the same: `patient` of `Patient_ID`."""
+    name = heading.strip().lower()
+    return _SYNONYMS.get(name, name)
+
+
 def read_rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Names of the columns in lower case, and rows with their line numbers."""
     try:
@@ -32,8 +38,7 @@ def read_rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     first = lines[0] if lines else ""
     delimiter = next((mark for mark in (",", "\t", ";") if mark in first), ",")
     reader = csv.reader(lines, delimiter=delimiter)
-    names = [cell.strip().lower() for cell in next(reader, [])]
-    header = [_SYNONYMS.get(name, name) for name in names]
+    header = [column_name(cell) for cell in next(reader, [])]
     rows = []
     for cells in reader:
         if not any(cells):
@@ -82,16 +87,20 @@ def _read_groups(root: Path, samples: Sequence[Sample]) -> tuple[str, dict[str, 
 def assign_cases(
     root: Path, samples: Sequence[Sample], layout: Layout, group_by: str | None
 ) -> tuple[list[Sample], str]:
-    """Give every sample its case, and say where cases come from; `""` where each is its own."""
+    """Give every sample its case and its row of a table, and say where cases come from.
+
+    That is `""` where each sample is a case of its own.
+    """
     facts = layout.facts
     if not facts:
         column, facts = _read_groups(root, samples)
         group_by = group_by or column or None
         if column:
             layout.note("cases", f"Cases are the column {column!r} of the table of groups.")
+    samples = [replace(sample, columns=facts.get(sample.id, {})) for sample in samples]
     if group_by is None:
         has_cases = any(sample.case != sample.id for sample in samples)
-        return list(samples), layout.case_from if has_cases else ""
+        return samples, layout.case_from if has_cases else ""
     columns = next(iter(facts.values()), {})
     if group_by in columns:
         cases = [facts.get(sample.id, {}).get(group_by) or sample.id for sample in samples]
