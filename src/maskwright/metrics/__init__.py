@@ -1,7 +1,7 @@
 """Metrics: integer counts → scores.
 
-`metrics.streaming`, which needs Keras, `metrics.instances`, `metrics.coco` and `metrics.surface`
-are imported by name.
+`metrics.streaming`, which needs Keras, and the modules on objects, outlines, components and
+probabilities of pixels are imported by name.
 """
 
 from maskwright.metrics.bootstrap import Paired, paired_difference

@@ -112,7 +112,7 @@ def boundary_iou(truth: np.ndarray, predicted: np.ndarray, distance_px: int | No
     check_masks(truth, predicted)
     if distance_px is None:
         distance_px = max(1, round(_BAND * math.hypot(*truth.shape)))
-    box = _box(truth | predicted)
+    box = bounding_box(truth | predicted)
     bands = [_inner_band(mask[box], distance_px) for mask in (truth, predicted)]
     union = np.count_nonzero(bands[0] | bands[1])
     return np.count_nonzero(bands[0] & bands[1]) / union if union else math.nan
@@ -131,7 +131,7 @@ def check_masks(truth: np.ndarray, predicted: np.ndarray) -> None:
         )
 
 
-def _box(mask: np.ndarray) -> tuple[slice, slice]:
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
     """The smallest rows and columns that hold a mask."""
     rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     if not rows.size:
@@ -141,7 +141,7 @@ def _box(mask: np.ndarray) -> tuple[slice, slice]:
 
 def _outline(mask: np.ndarray, spacing: Spacing) -> tuple[np.ndarray, np.ndarray]:
     """Corners `(n, 2)` where pixels inside and outside a mask meet, and lengths `(n,)` at them."""
-    box = _box(mask)
+    box = bounding_box(mask)
     inside = np.pad(mask[box].view(np.uint8), 1)
     codes = 8 * inside[:-1, :-1] + 4 * inside[:-1, 1:] + 2 * inside[1:, :-1] + inside[1:, 1:]
     rows, columns = np.nonzero((codes > 0) & (codes < 15))
