@@ -207,7 +207,7 @@ def _piped(
         options = train_options(config)
         run_training(partial(prepare_regions, data, config, options), run, options)
         pipeline = Pipeline(Classifier.load(run), Predictor.load(segmenter))
-        scored = EvaluateOptions(bootstrap=0, examples=0)
+        scored = EvaluateOptions(examples=0)
         return evaluate_regions(RegionScorer(pipeline, dataset, labeling, scored))
 
 

@@ -65,7 +65,7 @@ def test_cases_of_several_images_in_sixteen_bits_and_five_channels(tmp_path):
     assert (card.unit, card.names, card.measures) == ("case", ("dull", "bright"), ())
     assert (card.channels, card.dtype, card.outside) == (5, "uint16", "channel")
 
-    found = maskwright.evaluate(run.folder, data, examples=1, bootstrap=10)
+    found = maskwright.evaluate(run.folder, data, examples=1)
     assert {(one.images, len(one.regions)) for one in found.bags} == {
         ((f"{one.id[1:]}_0", f"{one.id[1:]}_1"), 4) for one in found.bags
     }
@@ -137,7 +137,7 @@ def test_numbered_cells_each_with_its_label(tmp_path):
     assert (card.unit, card.regions) == ("region", "instances")
     dataset = maskwright.open_dataset(data)
     cells = {s.id: np.unique(dataset.read_instances(s))[1:] for s in dataset.samples}
-    found = maskwright.evaluate(run.folder, data, bootstrap=0, examples=0)
+    found = maskwright.evaluate(run.folder, data, examples=0)
     assert len(found.bags) == sum(len(cells[sample.id]) for sample in dataset.of("test"))
     result = maskwright.predict(run.folder, data, tmp_path / "out")
     assert result.failed == ()

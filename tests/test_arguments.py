@@ -61,7 +61,7 @@ def test_other_values_are_refused_in_a_sentence(given, sentence):
         ("predict", ["run", "images", "out"], {"batch_size": 0}, "batch_size"),
         ("train", ["data", None], {}, "out"),
         ("evaluate", [None, "data"], {}, "run"),
-        ("evaluate", ["run", "data"], {"bootstrap": "x"}, "bootstrap"),
+        ("evaluate", ["run", "data"], {"examples": "x"}, "examples"),
         ("export_model", ["run", None], {"format": "onnx"}, "out"),
     ],
 )

@@ -87,7 +87,7 @@ def test_the_whole_is_a_model_that_averages_its_members(data, joined):
 
 def test_what_the_members_learned_from_is_not_scored(data, joined):
     with pytest.raises(DataError, match=r"The split 'val'.*learned from.*2 of them"):
-        maskwright.evaluate(joined.folder, data, split="val", bootstrap=0)
+        maskwright.evaluate(joined.folder, data, split="val")
 
 
 def test_finished_folds_are_left_as_they_are(data, joined):

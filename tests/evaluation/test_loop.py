@@ -80,15 +80,17 @@ def test_predictions_are_packed_small():
     np.testing.assert_array_equal(unpack(packed), mask)
 
 
-def test_few_cases_make_narrow_intervals():
-    def codes(num_cases, draws):
-        names = {f"s{number}": number for number in range(num_cases)}
-        scorer = Numbers(**names)
-        scorer.options = EvaluateOptions(bootstrap=draws)
-        return [caution.code for caution in evaluate(np.ndarray.item, scorer).case_cautions()]
+def test_few_cases_are_told():
+    def told(num_cases):
+        scorer = Numbers(**{f"s{number}": number for number in range(num_cases)})
+        return [caution.text for caution in evaluate(np.ndarray.item, scorer).case_cautions()]
 
-    assert codes(9, draws=10) == ["few_cases"]
-    assert codes(9, draws=0) == codes(10, draws=10) == codes(1, draws=10) == []
+    assert told(5) == ["There are 5 cases; it takes 6 for intervals of these scores."]
+    assert told(25) == [
+        "Up to 11% of new cases may fail in a way that none of these 25 did; evaluate on 30 or "
+        "more."
+    ]
+    assert told(30) == []
 
 
 @pytest.mark.parametrize(

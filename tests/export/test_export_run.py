@@ -131,7 +131,7 @@ def test_code_is_run_of_nobody_who_was_not_allowed_to(exported, made, tmp_path):
     assert not list(out.rglob("*.png"))
     result = maskwright.predict(folder, images, out, overlays=False, allow_code=True)
     assert result.written
-    evaluated = {"bootstrap": 0, "examples": 0, "allow_code": True}
+    evaluated = {"examples": 0, "allow_code": True}
     maskwright.evaluate(folder, made / "data", out=out / "e", split="val", **evaluated)
     assert list(open_models([str(folder)], allow_code=True))
 

@@ -63,7 +63,7 @@ def test_nothing_is_kept_where_nothing_gains(tmp_path):
     assert found.decisions["threshold"] == 0.4
     assert found.decisions["keep_largest"]
     assert all(step.selected is None for step in found.steps)
-    assert found.to_dict()["steps"][1]["tried"][0]["interval"] == [0, 0]
+    assert found.to_dict()["steps"][1]["tried"][0]["p"] == 1
 
 
 def test_what_helps_in_half_of_the_cases_is_not_kept(tmp_path):
@@ -91,7 +91,7 @@ def test_a_threshold_is_found_from_the_levels_that_were_kept(tmp_path):
 def test_too_few_cases_choose_nothing(tmp_path):
     found = tune_postprocessing(card(), decided(tmp_path, specks, cases=4))
     assert found.decisions["min_area_px"] == 0
-    assert "4 cases cannot show which of 3 values is better; it takes 7" in found.steps[1].reason
+    assert "4 cases cannot show which of 3 values is better; it takes 10" in found.steps[1].reason
     with pytest.raises(ConfigError, match="mean_dice or mean_iou"):
         tune_postprocessing(card(), [], score="recall")
 

@@ -148,7 +148,7 @@ def test_scores_say_that_images_are_unlike_those_of_training(tmp_path):
     for number in range(2):
         write_image(tmp_path / "images" / f"{number}.png", (RAMP / 20).astype(np.uint8))
         write_image(tmp_path / "masks" / f"{number}.png", (RAMP[..., :1] > 100).astype(np.uint8))
-    options = EvaluateOptions(split="train", bootstrap=0)
+    options = EvaluateOptions(split="train")
     dataset = open_dataset(tmp_path, val_share=0.0, test_share=0.0)
     model = Predictor(brightness, card(percentiles=TRAINED))
     with pytest.warns(MaskwrightWarning, match="darker"):

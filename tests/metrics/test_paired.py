@@ -3,7 +3,7 @@ import pytest
 
 from maskwright.errors import DataError
 from maskwright.metrics import paired_difference, tally
-from maskwright.metrics.bootstrap import expanded_level, fewest_cases, shared_level, verdict
+from maskwright.metrics.paired import fewest_cases, holm, shared_level, sign_shown, verdict
 
 CASES = [f"case {n}" for n in range(8)]
 
@@ -16,61 +16,76 @@ def tallies(right, wrong):
 
 def test_the_same_answers_differ_by_nothing_at_all():
     same = tallies(range(1, 9), [3] * 8)
-    found = paired_difference(same, same, CASES, draws=200)
-    assert float(found.gain.mean_iou) == 0
-    np.testing.assert_array_equal(found.ends.mean_dice, [0, 0])
-    np.testing.assert_array_equal(found.ends.iou, np.zeros((2, 2)))
-    assert verdict(found.ends.mean_iou) == "no difference shown"
+    found = paired_difference(same, same, CASES)
+    assert (float(found.gain.mean_iou), float(found.p.mean_iou)) == (0, 1)
+    assert np.isnan(found.ends.mean_dice).all()  # no interval of no width
+    assert verdict(found.sign("mean_iou")) == "no difference shown"
 
 
 def test_a_gain_in_every_case_is_shown_however_hard_the_cases_differ():
-    # Accuracies from 0.1 to 0.8, and a tenth more: the scores spread far wider than the gain.
+    # Accuracies from 0.1 to 0.8, and up to a tenth more: they spread far wider than the gain.
     hard = np.arange(1, 9) * 10
-    worse, better = tallies(hard, 100 - hard), tallies(hard + 10, 90 - hard)
-    found = paired_difference(better, worse, CASES, draws=200)
-    assert float(found.gain.pixel_accuracy) == pytest.approx(0.1)
-    np.testing.assert_allclose(found.ends.pixel_accuracy, [0.1, 0.1])
-    assert verdict(found.ends.mean_iou) == "A is better"
-    again = paired_difference(worse, better, CASES, draws=200)
+    more = hard + np.array([9, 10] * 4)
+    worse, better = tallies(hard, 100 - hard), tallies(more, 100 - more)
+    found = paired_difference(better, worse, CASES)
+    assert float(found.gain.pixel_accuracy) == pytest.approx(0.095)
+    # Of 256 ways to swap eight cases, only none and all give as much.
+    assert float(found.p.pixel_accuracy) == pytest.approx(2 / 256)
+    low, high = found.ends.pixel_accuracy
+    assert 0.08 < low < 0.095 < high < 0.11
+    assert verdict(found.sign("mean_iou")) == "A is better"
+    again = paired_difference(worse, better, CASES)
     np.testing.assert_allclose(again.ends.iou, -found.ends.iou[::-1])
-    assert verdict(again.ends.mean_iou, "first", "second") == "second is better"
+    assert verdict(again.sign("mean_iou"), "first", "second") == "second is better"
 
 
 def test_a_gain_in_half_of_the_cases_is_not():
     up, down = [60, 40] * 4, [40, 60] * 4
-    found = paired_difference(tallies(up, down), tallies(down, up), CASES, draws=200)
-    assert float(found.gain.pixel_accuracy) == 0
+    found = paired_difference(tallies(up, down), tallies(down, up), CASES)
     low, high = found.ends.pixel_accuracy
-    assert low < 0 < high
-    assert verdict(found.ends.pixel_accuracy) == "no difference shown"
+    assert low < float(found.gain.pixel_accuracy) == 0 < high
+    assert found.sign("pixel_accuracy") == 0
 
 
-def test_images_of_a_case_are_drawn_together_and_few_cases_show_nothing():
-    better, worse = tallies([90] * 8, [10] * 8), tallies([50] * 8, [50] * 8)
-    found = paired_difference(better, worse, ["a", "b", "c", "d"] * 2)
+def test_images_of_a_case_are_swapped_together_and_few_cases_show_nothing():
+    better, worse = tallies([90] * 16, [10] * 16), tallies([50] * 16, [50] * 16)
+    found = paired_difference(better, worse, [*"abcd"] * 4)
     assert found.num_cases == 4
-    assert np.isnan(found.ends.mean_iou).all()
-    assert verdict(found.ends.mean_iou) == "no difference shown"
+    assert np.isnan([*found.ends.mean_iou, found.p.mean_iou]).all()
+    assert found.sign("mean_iou") == 0
+    by_image = paired_difference(better, worse, range(16), swaps=999)
+    assert float(by_image.p.mean_iou) == pytest.approx(1 / 1000)  # more than twelve: drawn
     # One sign in n cases by chance: 2 / 2**5 is above 0.05, 2 / 2**6 below.
     assert (fewest_cases(0.95), fewest_cases(shared_level(10))) == (6, 9)
 
 
-def test_intervals_are_as_wide_as_few_cases_demand():
-    # Student's 2.571 of five degrees of freedom, times sqrt(6 / 5), leaves 0.243 % on each side.
-    assert expanded_level(0.95, 6) == pytest.approx(1 - 2 * 0.00243, abs=2e-5)
-    assert expanded_level(0.95, 100_000) == pytest.approx(0.95, abs=1e-4)
+def test_a_class_in_one_of_twenty_cases_decides_nothing():
+    both = np.stack([tally(np.array([[90, 5, 0], [5, 50, 0], [0, 0, 0]]))] * 20)
+    a, b = both.copy(), both.copy()
+    a[0, :, 2], b[0, :, 2] = (10, 10, 9), (10, 10, 2)
+    found = paired_difference(a, b, range(20))
+    assert float(found.gain.iou[2]) > 0.6
+    assert np.isnan([found.p.iou[2], found.p.mean_iou]).all()
+    assert sign_shown(found.gain.iou[2], float(found.p.iou[2])) == found.sign("mean_iou") == 0
 
 
-def test_equal_models_are_seldom_told_apart():
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize("number", [6, 8, 25])
+def test_equal_models_are_seldom_told_apart(number):
+    rng = np.random.default_rng(number)
     told = 0
-    for seed in range(100):
-        right = rng.integers(40, 61, (2, 8))
+    for _ in range(200):
+        right = np.where(rng.random((2, number)) < 0.1, 5, rng.integers(40, 61, (2, number)))
         pair = [tallies(one, 100 - one) for one in right]
-        found = paired_difference(*pair, CASES, draws=300, seed=seed)
-        told += verdict(found.ends.pixel_accuracy) != "no difference shown"
-    # 5 on average; above 10 in one of a hundred such tests.
-    assert told <= 10
+        told += paired_difference(*pair, range(number), swaps=500).sign("pixel_accuracy") != 0
+    # 10 on average; two standard errors more.
+    assert told <= 10 + 2 * np.sqrt(200 * 0.05 * 0.95)
+
+
+def test_verdicts_of_several_scores_hold_together():
+    np.testing.assert_allclose(
+        holm(np.array([0.01, 0.04, np.nan, 0.03])), [0.03, 0.06, np.nan, 0.06]
+    )
+    assert holm(np.array([0.6, 0.7])).tolist() == [1, 1]
 
 
 def test_counts_of_other_images_are_refused():

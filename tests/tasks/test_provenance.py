@@ -67,18 +67,18 @@ def test_a_run_records_what_it_learned_from_and_was_selected_by(trained):
 
 def test_a_known_image_is_left_out_of_the_scores_with_a_warning(trained, grown):
     run, (data, copy) = trained[1], grown
-    before = maskwright.evaluate(run, trained[0], bootstrap=0, examples=0)
+    before = maskwright.evaluate(run, trained[0], examples=0)
     assert before.warnings == ()
-    found = maskwright.evaluate(run, data, bootstrap=0, examples=0)
+    found = maskwright.evaluate(run, data, examples=0)
     assert copy not in {sample.id for sample in found.samples}
     assert found.warnings[0].code == "trained_on"
     of = len(maskwright.open_dataset(data).of("test"))
     assert f"Left out: 1 of {of} images of the split" in found.warnings[0].text
-    both = maskwright.compare(run, run, data, out=data / "scores", bootstrap=0, examples=0)
+    both = maskwright.compare(run, run, data, out=data / "scores", examples=0)
     assert both.samples == found.samples
     assert both.warnings[0] == found.warnings[0]
     # What is asked for by name is scored as it is.
-    assert len(maskwright.evaluate(run, data, split="train", bootstrap=0).samples) >= 12
+    assert len(maskwright.evaluate(run, data, split="train").samples) >= 12
 
 
 def test_every_image_is_decoded_once(trained, grown, monkeypatch):
@@ -86,7 +86,7 @@ def test_every_image_is_decoded_once(trained, grown, monkeypatch):
     read = []
     decode = dataset.read_with_gaps
     monkeypatch.setattr(dataset, "read_with_gaps", lambda path: read.append(path) or decode(path))
-    found = maskwright.evaluate(run, data, bootstrap=0, examples=0)
+    found = maskwright.evaluate(run, data, examples=0)
     assert len(found.samples) + 1 == len(read) == len(set(read))
 
 
@@ -94,7 +94,7 @@ def test_an_exported_model_knows_it_too_and_tells_no_names(trained, grown, tmp_p
     run, (data, copy) = trained[1], grown
     for name in ("folder", "file.maskwright"):
         maskwright.export_model(run, tmp_path / name, format="keras")
-        found = maskwright.evaluate(tmp_path / name, data, out=tmp_path / "scores", bootstrap=0)
+        found = maskwright.evaluate(tmp_path / name, data, out=tmp_path / "scores")
         assert copy not in {sample.id for sample in found.samples}
     assert '"i' not in (tmp_path / "folder" / "learned_images.json").read_text()
 
@@ -107,13 +107,13 @@ def test_nothing_new_is_refused_and_a_lost_record_is_told(trained, tmp_path):
             for kind in ("images", "masks"):
                 (old / kind / f"{sample.id}.png").unlink()
     with pytest.raises(DataError, match=r"The split 'test'.*learned from.*1 of them"):
-        maskwright.evaluate(run, old, bootstrap=0)
+        maskwright.evaluate(run, old)
     copy = shutil.copytree(run, tmp_path / "run")
     (copy / "learned_images.json").write_text("[1]")
     with pytest.raises(ModelError, match="no record of training images"):
-        maskwright.evaluate(copy, data, bootstrap=0)
+        maskwright.evaluate(copy, data)
     (copy / "learned_images.json").unlink()
-    found = maskwright.evaluate(copy, data, bootstrap=0, examples=0)
+    found = maskwright.evaluate(copy, data, examples=0)
     assert [caution.code for caution in found.warnings] == ["no_record"]
 
 

@@ -151,7 +151,7 @@ def test_a_stopped_run_is_a_model_that_says_so_and_can_be_resumed(data, tmp_path
         run.folder, data / "dull" / "images", tmp_path / "masks", on_message=messages.append
     )
     assert "was stopped before its end" in messages[0]
-    found = maskwright.evaluate(run.folder, data, split="val", bootstrap=0, examples=0)
+    found = maskwright.evaluate(run.folder, data, split="val", examples=0)
     assert "stopped" in [caution.code for caution in found.warnings]
 
     resumed = maskwright.train(data, run.folder, resume=True)

@@ -65,7 +65,7 @@ def score_folds(
     """Score what each model never saw, choose threshold and cleaning, make the ensemble."""
     members: list[SemanticEvaluation] = []
     cached: list[CachedPrediction] = []
-    options = EvaluateOptions(split=HELD_OUT, bootstrap=0, examples=1)
+    options = EvaluateOptions(split=HELD_OUT, examples=1)
     with TemporaryDirectory(dir=out, prefix=SCRATCH) as folder:
 
         def keep(sample: Sample, _image: Any, truth: Any, prediction: Any) -> None:
@@ -105,7 +105,6 @@ def _pool(members: Sequence[SemanticEvaluation]) -> SemanticEvaluation:
         tallies=np.concatenate([member.tallies for member in members]),
         skipped=joined("skipped"),
         examples=tuple(sorted(joined("examples"), key=lambda each: _RANKS.index(each.rank))),
-        options=replace(members[0].options, bootstrap=1000),
     )
     warnings = sorted(set(joined("warnings")), key=attrgetter("text"))
     return replace(pooled, warnings=(*warnings, *pooled.case_cautions()))
@@ -117,7 +116,7 @@ def _scores(
     """What `folds.json` holds: scores of each fold and of all, with intervals by case."""
     pooled_scores = to_dict(semantic_report(pooled))
     wanted = (
-        *(*(mean.key for mean in MEANS), "per_class", "intervals", "level", "draws", "seed"),
+        *(*(mean.key for mean in MEANS), "per_class", "intervals", "level"),
         *("images", "cases", "scored_at", "warnings"),
     )
     return {

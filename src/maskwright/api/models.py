@@ -23,7 +23,7 @@ from maskwright.inference.predictor import Flips
 from maskwright.model_card import CARD_FILE, read_task
 from maskwright.tasks.provenance import division_of, require_out
 from maskwright.tasks.registry import TASKS, require_task, stopped_note, task_of
-from maskwright.tasks.semantic.evaluation.compare import Comparison
+from maskwright.tasks.semantic.evaluation.comparison import Comparison
 from maskwright.types import Engine, Format, OnMessage
 
 _MOST_COMPARED = 32
@@ -95,8 +95,6 @@ class EvaluateArguments(TypedDict, total=False):
     size: Size
     flips: Flips
     pixel_range: tuple[float, float] | None
-    bootstrap: NonNegativeInt
-    seed: NonNegativeInt
     examples: NonNegativeInt
     allow_code: bool
     on_message: OnMessage
@@ -142,12 +140,11 @@ def compare(
 
     Args:
         out: Folder for the results; `comparison/NAME_OF_B/SPLIT` in `a` by default.
-        options: As for `evaluate`, with 2000 bootstrap samples and 3 examples on each side by
-            default.
+        options: As for `evaluate`, with 3 examples on each side by default.
     """
     check_options("compare", options, EvaluateArguments)
     first, second = Path(a), Path(b)
-    given = EvaluateOptions(**({"bootstrap": 2000, "examples": 3} | options))
+    given = EvaluateOptions(**({"examples": 3} | options))
     task = task_of(first)
     require_task(second, task.name)
     if task.compare is None:

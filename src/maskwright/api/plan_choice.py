@@ -13,7 +13,7 @@ from maskwright.errors import DataError
 from maskwright.evaluation.reports.formatting import number, span, write_json
 from maskwright.imageio import write_text
 from maskwright.metrics import Paired, paired_difference
-from maskwright.metrics.bootstrap import shared_level, sign_shown, verdict
+from maskwright.metrics.paired import shared_level, verdict
 from maskwright.planning.plan import comment
 
 CHOICE_FILE = "choice.json"
@@ -49,7 +49,7 @@ def choose_plan(
     names = list(results)
     chosen = names[0]
     for rival in names[1:]:
-        if sign_shown(getattr(pairs[chosen, rival].ends, _SCORE)) < 0:
+        if pairs[chosen, rival].sign(_SCORE) < 0:
             chosen = rival
     reason = _reason(names, chosen, pairs)
     lines = [
@@ -90,9 +90,8 @@ def _pairs(results: Mapping[str, Folds]) -> Pairs:
             raise DataError(f"No image was scored with both {first} and {second}.")
         rows = [np.array([places[name][s.id] for s in shared]) for name in (first, second)]
         cases = [sample.together for sample in shared]
-        pairs[first, second] = paired_difference(
-            a.tallies[rows[0]], b.tallies[rows[1]], cases, draws=2000, level=level
-        )
+        tallies = a.tallies[rows[0]], b.tallies[rows[1]]
+        pairs[first, second] = paired_difference(*tallies, cases, level=level)
     return pairs
 
 
@@ -124,12 +123,13 @@ def _plan_scores(name: str, result: Folds) -> dict[str, Any]:
 
 
 def _pair_scores(a: str, b: str, paired: Paired) -> dict[str, Any]:
-    gains, ends = mean_scores(paired.gain), mean_scores(paired.ends)
+    gains, ends, chances = map(mean_scores, (paired.gain, paired.ends, paired.p))
     differences = {
         key: {
             "difference": gains[key],
             "interval": ends[key],
-            "verdict": verdict(getattr(paired.ends, key), a, b),
+            "p": chances[key],
+            "verdict": verdict(paired.sign(key), a, b),
         }
         for key in gains
     }

@@ -8,16 +8,16 @@ from typing import Literal
 import numpy as np
 
 from maskwright.data.geometry import resize_image
-from maskwright.data.samples import Sample
+from maskwright.data.samples import Sample, counted
 from maskwright.errors import DataError
 from maskwright.inference.predictor import Flips
 from maskwright.labels import Labels
+from maskwright.metrics.intervals import ADVISED_CASES, FEWEST_CASES, unseen_share
 from maskwright.model_card import ModelCard
 from maskwright.types import OnMessage, show_alert
 
 Size = Literal["original", "working"]
 
-_FEW_CASES = 10  # below, a percentile bootstrap is known to give intervals that are too narrow
 _SHOWN_SIDE_PX = 512  # of the longer side of an example
 
 
@@ -29,7 +29,6 @@ class EvaluateOptions:
         size: `"original"` scores masks in the size of the images, `"working"` in the model's.
         flips: Test-time augmentation, as in `Predictor.__call__`.
         pixel_range: Pixel values of black and white in the images; `None` for those of their type.
-        bootstrap: Number of bootstrap samples for the intervals, drawn with `seed`; 0 for none.
         examples: Number of images to draw of each of best, median and worst.
         allow_code: Open an exported model whose format can run code.
         on_message: Called with a message for every file that is skipped.
@@ -39,8 +38,6 @@ class EvaluateOptions:
     size: Size = "original"
     flips: Flips = False
     pixel_range: tuple[float, float] | None = None
-    bootstrap: int = 1000
-    seed: int = 0
     examples: int = 2
     allow_code: bool = False
     on_message: OnMessage = show_alert
@@ -114,7 +111,7 @@ class Evaluation:
 
     @property
     def cases(self) -> list[str]:
-        """Unit of the bootstrap that each sample belongs to: its case, or its group of cases."""
+        """What each sample belongs to, the unit of intervals: its case, or its group of cases."""
         return [sample.together for sample in self.samples]
 
     @property
@@ -122,21 +119,24 @@ class Evaluation:
         """Number of different cases."""
         return len(set(self.cases))
 
-    @property
-    def draws(self) -> int:
-        """Bootstrap samples for the intervals; 0 where there is a single case."""
-        return self.options.bootstrap if self.num_cases > 1 else 0
-
     def split_cautions(self) -> list[Caution]:
         """What the name of the split and the card say of the training of the model."""
         stopped = [STOPPED] if self.card.stopped else []
         return [*stopped, *([_TRAINED_ON[self.split]] if self.split in _TRAINED_ON else [])]
 
     def case_cautions(self) -> list[Caution]:
-        """What a small number of cases does to the intervals."""
-        text = f"The intervals rest on {self.num_cases} cases only and are too narrow."
-        few = self.draws and self.num_cases < _FEW_CASES
-        return [Caution("few_cases", text)] if few else []
+        """What a small number of cases leaves unknown."""
+        number = self.num_cases
+        if not number or number >= ADVISED_CASES:
+            return []
+        if number < FEWEST_CASES:
+            text = f"There {'are' if number > 1 else 'is'} {counted(number, 'case')}; it takes "
+            return [Caution("few_cases", f"{text}{FEWEST_CASES} for intervals of these scores.")]
+        text = (
+            f"Up to {unseen_share(number):.0%} of new cases may fail in a way that none of these "
+            f"{number} did; evaluate on {ADVISED_CASES} or more."
+        )
+        return [Caution("few_cases", text)]
 
 
 def class_cautions(model: Labels, data: Labels) -> list[Caution]:
@@ -154,6 +154,23 @@ def class_cautions(model: Labels, data: Labels) -> list[Caution]:
         f"{', '.join(data.names)}; they were matched in this order."
     )
     return [Caution("class_names", text)]
+
+
+def rare_cautions(
+    labels: Labels, class_cases: np.ndarray, scored: np.ndarray, num_cases: int
+) -> list[Caution]:
+    """Whether too few of all cases hold a class that has a score; both `(classes,)`."""
+    rare = [
+        f"{labels.names[label]} ({class_cases[label]})"
+        for label in np.flatnonzero(scored & (class_cases < FEWEST_CASES))
+    ]
+    if not rare or num_cases < FEWEST_CASES:
+        return []
+    text = (
+        f"Fewer than {FEWEST_CASES} cases hold {', '.join(rare)}: no interval for "
+        f"{'this class' if len(rare) == 1 else 'these classes'}, nor for means over classes."
+    )
+    return [Caution("rare_classes", text)]
 
 
 def example_size(size: tuple[int, ...]) -> tuple[int, int]:

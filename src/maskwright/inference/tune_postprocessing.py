@@ -14,7 +14,7 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.inference.cached_prediction import THRESHOLDS, CachedPrediction
 from maskwright.inference.postprocess import clean
 from maskwright.metrics import Paired, confusion, paired_difference, tally, tally_scores
-from maskwright.metrics.bootstrap import fewest_cases, shared_level, sign_shown
+from maskwright.metrics.paired import SWAPS, fewest_cases, shared_level
 from maskwright.model_card import SemanticCard
 
 # Areas tried, of specks and of holes, as shares of the median area of a true component.
@@ -27,8 +27,8 @@ SCORES = {"mean_dice": "mean Dice", "mean_iou": "mean IoU"}
 """Scores to choose by, and what they are called."""
 
 _NOTE = (
-    "Chosen on images that the models had not seen; each interval holds for all candidates of its "
-    "step together. `after` is of the same images, and so a little too good: score the test split."
+    "Chosen on images that the models had not seen; all candidates of all steps share one level. "
+    "`after` is of the same images, and so a little too good: score the test split."
 )
 _NAMES = {
     "threshold": "threshold",
@@ -40,12 +40,16 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """A value, its score, its gain over doing nothing, and whether its interval lies above 0."""
+    """A value, its score, its gain over doing nothing, and whether that is shown to be real.
+
+    `p` is the chance of such a gain where there is none, see `paired_difference`.
+    """
 
     value: Any
     score: float
     gain: float
     interval: Sequence[float]
+    p: float
     real: bool
 
 
@@ -71,7 +75,7 @@ class TuningResult:
     note: str = _NOTE
     images: int
     cases: int
-    draws: int
+    swaps: int
     seed: int
     steps: tuple[Stage, ...]
 
@@ -85,21 +89,21 @@ def tune_postprocessing(
     decided: Sequence[CachedPrediction],
     *,
     score: str = "mean_dice",
-    draws: int = 2000,
+    swaps: int = SWAPS,
     seed: int = 0,
 ) -> TuningResult:
     """Threshold and cleaning whose gain on images that the models never saw is real.
 
     One step after the other, each with the result of those before it: threshold, smallest area,
-    largest component, holes. A step is kept where the interval of its paired gain over doing
-    nothing, in the score of all pixels, lies above 0, cases drawn anew; with several
-    candidates, all intervals of a step hold together (`shared_level`), and of those that are real
-    the one with the highest score is taken.
+    largest component, holes. A step is kept where its gain over doing nothing, in the score of all
+    pixels, is shown by swapping the two within cases (`paired_difference`); all candidates of all
+    steps share one level (`shared_level`), and of those that are real the one with the highest
+    score is taken.
 
     Args:
         decided: From `cached_prediction.record`, every image once; `DataError` if there is none.
         score: One of `SCORES`, else `ConfigError`.
-        draws: Data sets drawn for each interval.
+        swaps: Drawn for each test, as in `paired_difference`.
     """
     if score not in SCORES:
         raise ConfigError(f"Expected to choose by {' or '.join(SCORES)}; received {score!r}.")
@@ -116,11 +120,14 @@ def tune_postprocessing(
     best = _tallies(card, decided, [chosen])[:, 0]
     before = float(getattr(tally_scores(best.sum(0)), score))
     steps = []
-    for name, values in _candidates(card, decided).items():
-        values = [value for value in values if value != chosen[name]]
+    wanted = {
+        name: [value for value in values if value != chosen[name]]
+        for name, values in _candidates(card, decided).items()
+    }
+    level = shared_level(sum(map(len, wanted.values())))
+    gain = partial(paired_difference, cases=cases, swaps=swaps, seed=seed, level=level)
+    for name, values in wanted.items():
         tallies = _tallies(card, decided, [{**chosen, name: value} for value in values])
-        level = shared_level(len(values))
-        gain = partial(paired_difference, cases=cases, draws=draws, seed=seed, level=level)
         pairs = (gain(tallies[:, place], best) for place in range(len(values)))
         tried = [_tried(value, pair, score) for value, pair in zip(values, pairs, strict=True)]
         real = [candidate for candidate in tried if candidate.real]
@@ -137,7 +144,7 @@ def tune_postprocessing(
         after=float(getattr(tally_scores(best.sum(0)), score)),
         images=len(decided),
         cases=len(set(cases)),
-        draws=draws,
+        swaps=swaps,
         seed=seed,
         steps=tuple(steps),
     )
@@ -185,7 +192,8 @@ def _tallies(
 def _tried(value: Any, paired: Paired, score: str) -> Candidate:
     low, high = map(float, getattr(paired.ends, score))
     scored, gain = float(getattr(paired.a, score)), float(getattr(paired.gain, score))
-    return Candidate(value, scored, gain, [low, high], sign_shown(getattr(paired.ends, score)) > 0)
+    p = float(getattr(paired.p, score))
+    return Candidate(value, scored, gain, [low, high], p, paired.sign(score) > 0)
 
 
 def _reason_for(
@@ -209,8 +217,7 @@ def _reason_for(
             f"takes {needed}."
         )
     best = winner or max(tried, key=lambda candidate: candidate.gain)
-    low, high = best.interval
-    gain = f"{best.gain:+.4f}, {100 * level:.4g} % {low:+.4f} to {high:+.4f}"
+    gain = f"{best.gain:+.4f}, p = {best.p:.2g}, asked for {1 - level:.2g}"
     if winner is not None:
         return f"{name}={best.value} is kept: its gain in {SCORES[score]} is real ({gain})."
     if best.gain <= 0:

@@ -4,7 +4,6 @@
 probabilities of pixels are imported by name.
 """
 
-from maskwright.metrics.bootstrap import Paired, paired_difference
 from maskwright.metrics.calibration import (
     brier,
     calibration_curve,
@@ -28,6 +27,7 @@ from maskwright.metrics.curves import (
     sensitivity_at,
 )
 from maskwright.metrics.decisions import Decisions, decision_intervals, decision_scores
+from maskwright.metrics.paired import Paired, paired_difference
 
 __all__ = [
     "Decisions",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskwright.errors import DataError
-from maskwright.metrics.bootstrap import draw_cases, interval
 from maskwright.metrics.calibration import calibration_error, checked, squared_error
 from maskwright.metrics.confusion import ratio
 from maskwright.metrics.curves import (
@@ -18,6 +17,12 @@ from maskwright.metrics.curves import (
     by_threshold,
     mean_precision,
     sensitivity_at,
+)
+from maskwright.metrics.intervals import (
+    add_by_case,
+    jackknife_interval,
+    proportion_interval,
+    without_each,
 )
 
 DECISION_SCORES = (
@@ -31,6 +36,7 @@ DECISION_SCORES = (
     "expected_calibration_error",
 )
 """Fields of `Decisions` that are scores; intervals and differences have these keys."""
+_NO_INTERVAL = {"expected_calibration_error": np.full(2, np.nan)}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,46 +100,85 @@ def decision_scores(
     )
 
 
-def resample_decisions(
+def decision_intervals(
     labels: np.ndarray,
     probabilities: np.ndarray,
     cases: Sequence[str],
     *,
     threshold: float = 0.5,
     specificity: float = 0.9,
-    draws: int = 1000,
-    seed: int = 0,
 ) -> Mapping[str, np.ndarray]:
-    """`DECISION_SCORES` of sets drawn from the cases with replacement, `(draws,)` each.
+    """95 % intervals of `DECISION_SCORES`, `(2,)` by name; nan where there is none.
 
-    All samples of a case are drawn together; there are no draws where all are of one case. The same
-    cases, draws and seed give the same sets, so that scores of two sets of probabilities can be
-    subtracted draw by draw. Other arguments and errors are those of `decision_scores`.
+    `cases` is that of each sample. Accuracy, sensitivity and specificity have those of
+    `proportion_interval`, the others those of `jackknife_interval`; where every positive is above
+    every negative, they rest on as many cases as the rarer of the two has. The calibration error,
+    which is of absolute values and never below what chance makes of it, has none. Other arguments
+    and errors are those of `decision_scores`.
     """
     labels, probabilities = checked(labels, probabilities, probable=True)
+    value, without = _with_and_without(labels, probabilities, cases, threshold, specificity)
+    held = [len({c for c, label in zip(cases, labels, strict=True) if label == n}) for n in (0, 1)]
+    ends = {
+        name: jackknife_interval(
+            value[name], without[name], support=None if name == "brier" else min(held)
+        )
+        for name in DECISION_SCORES
+    }
+    right = (probabilities >= threshold) == labels
+    trials = {"binary_accuracy": np.ones_like(labels), "sensitivity": labels}
+    for name, counted in {**trials, "specificity": 1 - labels}.items():
+        sums = add_by_case(np.stack([counted * right, counted], axis=1), cases)
+        ends[name] = proportion_interval(*sums.T)
+    return ends | _NO_INTERVAL
+
+
+def difference_intervals(
+    labels: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    cases: Sequence[str],
+    *,
+    threshold: float = 0.5,
+    specificity: float = 0.9,
+) -> Mapping[str, np.ndarray]:
+    """As `decision_intervals`, of how far `DECISION_SCORES` of `first` lie above those of `second`.
+
+    Both are probabilities of the same samples. There is no interval where no case moves the
+    difference.
+    """
+    sides = []
+    for probabilities in (first, second):
+        labels, probabilities = checked(labels, probabilities, probable=True)
+        sides.append(_with_and_without(labels, probabilities, cases, threshold, specificity))
+    (value, without), (other, without_other) = sides
+    ends = {
+        name: jackknife_interval(
+            value[name] - other[name], without[name] - without_other[name], bounded=False
+        )
+        for name in DECISION_SCORES
+    }
+    return ends | _NO_INTERVAL
+
+
+def _with_and_without(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    cases: Sequence[str],
+    threshold: float,
+    specificity: float,
+) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
+    """`DECISION_SCORES` of all samples, and without each case, `(cases,)`."""
     if len(cases) != len(labels):
         raise DataError(
             f"Expected the case of each of {len(labels)} samples, received {len(cases)} cases."
         )
-    if not len(cases):
-        return {name: np.full(draws, np.nan) for name in DECISION_SCORES}
-    draws = draws if len(set(cases)) > 1 else 0
-    parts = [
-        _scores(labels, probabilities, times.astype(float), threshold, specificity)
-        for times in draw_cases(cases, draws, seed)
-    ]
-    nothing = np.zeros(0)
-    return {name: np.concatenate([nothing, *(p[name] for p in parts)]) for name in DECISION_SCORES}
-
-
-def decision_intervals(resampled: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """Middle 95 % of the scores of `resample_decisions`, or of differences of such, `(2,)` by name.
-
-    The calibration error has none: drawn sets hold repeats and show more of it than the set itself,
-    so that the middle of the draws may leave out what was measured.
-    """
-    undefined = {"expected_calibration_error": np.full(2, np.nan)}
-    return {name: interval(values) for name, values in resampled.items()} | undefined
+    rest = (threshold, specificity)
+    all_of_them = _scores(labels, probabilities, np.ones((1, len(labels))), *rest)
+    parts = [_scores(labels, probabilities, weights, *rest) for weights in without_each(cases)]
+    none = np.zeros(0)
+    without = {name: np.concatenate([none, *(p[name] for p in parts)]) for name in DECISION_SCORES}
+    return {name: values[0] for name, values in all_of_them.items()}, without
 
 
 def _scores(

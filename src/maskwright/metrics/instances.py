@@ -136,3 +136,30 @@ def object_scores(tallies: Sequence[ObjectTally]) -> ObjectScores:
         rq=ratio(counts[:, TP], half),
         aji=float(defined_mean(ratio(shared, united), axis=0)),
     )
+
+
+def weighted_scores(tallies: Sequence[ObjectTally], times: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores of sets of images that count `times` `(sets, n)` each, `(sets,)` by name.
+
+    `ap50`, `ap75` and `ap` averaged over `THRESHOLDS`, `pq` averaged over classes, and `aji`.
+    """
+    counts = np.stack([tally.counts for tally in tallies])
+    image = counts.sum(axis=2)
+    total = image.sum(axis=-1)
+    ap = np.where(total > 0, image[..., TP] / np.maximum(total, 1), 0.0)
+    united = np.array([tally.united for tally in tallies])
+    aji = np.array([tally.shared for tally in tallies]) / np.maximum(united, 1)
+    num_defined = np.maximum(times @ (total > 0).astype(float), 1)
+    by_overlap = (times @ ap) / num_defined
+    at_half = counts[:, 0].reshape(len(tallies), -1)
+    summed = (times @ at_half).reshape(len(times), *counts.shape[2:])
+    quality = times @ np.stack([tally.quality for tally in tallies])
+    half = summed[..., TP] + (summed[..., FP] + summed[..., FN]) / 2
+    pq = np.where(half > 0, quality / np.where(half > 0, half, 1), np.nan)
+    return {
+        "ap50": by_overlap[:, 0],
+        "ap75": by_overlap[:, THRESHOLDS.index(0.75)],
+        "ap": by_overlap.mean(axis=1),
+        "pq": defined_mean(pq, axis=1),
+        "aji": (times @ np.where(united > 0, aji, 0.0)) / np.maximum(times @ (united > 0), 1),
+    }

@@ -35,7 +35,7 @@ def exported(run, tmp_path_factory):
 
 
 def test_a_run_learns_every_class(run, data):
-    evaluation = maskwright.evaluate(run, data, bootstrap=50)
+    evaluation = maskwright.evaluate(run, data)
     assert evaluation.labels.names == NAMES
     assert (evaluation.total.dice >= 0.9).all(), evaluation.total.dice
     assert evaluation.counts.shape == (3, 2, 2)

@@ -14,7 +14,7 @@ from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_re
 from maskwright.tasks.regions.learning.labeling import find_labeling
 from maskwright.tasks.regions.pipeline import Pipeline
 
-OPTIONS = EvaluateOptions(split="all", bootstrap=0)
+OPTIONS = EvaluateOptions(split="all")
 
 
 class Counting(Brighter):

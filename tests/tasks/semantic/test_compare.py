@@ -17,7 +17,7 @@ from maskwright.tasks.semantic.evaluation.compare_report import comparison_repor
 from memory_masks import AllCell, MemoryMasks, make_card
 
 # Eight cases of one image; half of each is cell.
-OPTIONS = EvaluateOptions(bootstrap=100, examples=3)
+OPTIONS = EvaluateOptions(examples=3)
 MASKS = {f"{case}-1": [[1, 0], [1, 0]] for case in "abcdefgh"}
 
 
@@ -31,11 +31,14 @@ class Reads(AllCell):
 def test_the_better_model_is_named_and_written_down(tmp_path):
     found = compare_masks((Reads(), AllCell()), MemoryMasks(MASKS), OPTIONS, ("runs/x", "runs/y"))
     report = comparison_report(found)
-    # All cell: IoU 0 and 1/2; every image is alike, so that every draw gives the same.
+    # All cell: IoU 0 and 1/2. Every image is alike, so that there is no interval.
     assert float(found.paired.gain.mean_iou) == pytest.approx(1 - (0 + 1 / 2) / 2)
     told = to_dict(report)
-    assert told["mean_iou"]["verdict"] == "A is better"
-    assert told["mean_iou"]["interval"] == pytest.approx([0.75, 0.75])
+    assert told["mean_dice"]["verdict"] == "A is better"
+    assert (told["mean_dice"]["p"], told["mean_dice"]["interval"]) == (2 / 256, None)
+    # Of four other scores, all as unlikely, the least is multiplied by four.
+    assert told["mean_iou"]["p"] == pytest.approx(4 * 2 / 256)
+    assert told["failed_alone"] == {"a": [], "b": list(MASKS)}
     assert told["per_class"]["cell"]["iou"]["difference"] == pytest.approx(0.5)
     assert [one.title for one in found.examples] == ["a-1", "b-1", "c-1"]
     page = write_report(report, tmp_path)
@@ -50,7 +53,7 @@ def test_the_better_model_is_named_and_written_down(tmp_path):
 def test_a_model_against_itself_shows_no_difference():
     found = compare_masks((Reads(), Reads()), MemoryMasks(MASKS), OPTIONS)
     scores = to_dict(comparison_report(found))
-    assert np.all(found.paired.ends.iou == 0)
+    assert float(found.paired.p.mean_dice) == 1
     assert {scores[n]["verdict"] for n in ("mean_iou", "pixel_accuracy")} == {"no difference shown"}
     assert found.examples == ()
 
@@ -58,8 +61,8 @@ def test_a_model_against_itself_shows_no_difference():
 def test_few_cases_are_told():
     few = {name: MASKS[name] for name in ("a-1", "b-1", "c-1")}
     found = compare_masks((Reads(), AllCell()), MemoryMasks(few), OPTIONS)
-    text = "There are 3 cases; it takes 6 or more to show a difference."
-    assert found.warnings == (Caution("too_few_cases", text),)
+    assert [caution.code for caution in found.warnings] == ["few_cases", "two_models"]
+    assert "There are 3 cases; it takes 6" in found.warnings[0].text
     assert to_dict(comparison_report(found))["mean_iou"]["verdict"] == "no difference shown"
 
 

@@ -27,11 +27,8 @@ def test_images_have_scores_of_their_own():
 
 def test_intervals_hold_the_score_and_repeat():
     rng = np.random.default_rng(0)
-    masks = {f"{i}-0": rng.integers(2, size=(4, 4)).tolist() for i in range(20)}
-    results = [
-        evaluate_masks(AllCell(), MemoryMasks(masks), EvaluateOptions(bootstrap=200, seed=3))
-        for _ in range(2)
-    ]
+    masks = {f"{i}-0": rng.integers(2, size=(4, 4)).tolist() for i in range(30)}
+    results = [evaluate_masks(AllCell(), MemoryMasks(masks), EvaluateOptions()) for _ in range(2)]
     low, high = results[0].intervals.mean_iou
     assert low < results[0].total.mean_iou < high
     np.testing.assert_array_equal(results[0].intervals.iou, results[1].intervals.iou)
@@ -40,9 +37,9 @@ def test_intervals_hold_the_score_and_repeat():
     assert results[0].warnings == ()
 
 
-def test_one_case_or_no_draws_give_no_interval():
+def test_fewer_than_six_cases_give_no_interval():
     one = evaluate_masks(AllCell(), MemoryMasks({"a-1": [[1]], "a-2": [[1]]}))
-    none = evaluate_masks(AllCell(), MemoryMasks(MASKS), EvaluateOptions(bootstrap=0))
+    none = evaluate_masks(AllCell(), MemoryMasks(MASKS), EvaluateOptions())
     assert np.isnan(one.intervals.mean_iou).all()
     assert np.isnan(none.intervals.iou).all()
     assert np.isnan(none.image_wise_intervals["mean_iou"]).all()

@@ -10,8 +10,10 @@ import numpy as np
 from maskwright.evaluation.reports.formatting import number, span
 from maskwright.evaluation.result import Evaluation
 from maskwright.labels import Color
+from maskwright.metrics.intervals import FEWEST_CASES
 
 NO_INTERVAL = np.full(2, np.nan)
+INTERVALS = "jackknife over cases, Student's t on the logit scale"
 
 
 @dataclass(frozen=True)
@@ -172,13 +174,11 @@ def upper_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def model_settings(
-    evaluation: Evaluation, method: str = "percentile bootstrap"
-) -> dict[str, object]:
+def model_settings(evaluation: Evaluation, method: str = INTERVALS) -> dict[str, object]:
     """Entries of `Page.settings` that every task has: intervals and model."""
-    card, options = evaluation.card, evaluation.options
+    card = evaluation.card
     return {
-        "Intervals": f"{method} over cases, {options.bootstrap} draws, seed {options.seed}",
+        "Intervals": method,
         "Model": f"SHA-256 {card.model_sha256[:16]}, trained with Maskwright {card.version}",
     }
 
@@ -192,8 +192,9 @@ def model_input(size: tuple[int, int] | None, tile: int | None) -> str:
 
 def interval_note(evaluation: Evaluation) -> str:
     """What the small type below a score is."""
-    if not evaluation.options.bootstrap:
-        return "There are no intervals: no bootstrap samples were asked for."
-    if not evaluation.draws:
-        return "There are no intervals: a bootstrap needs more than one case."
-    return "In small type, the 95\N{NO-BREAK SPACE}% interval of a bootstrap over cases."
+    if evaluation.num_cases < FEWEST_CASES:
+        return f"There are no intervals: they need {FEWEST_CASES} cases."
+    return (
+        f"In small type, the 95\N{NO-BREAK SPACE}% interval over cases; there is none where fewer "
+        f"than {FEWEST_CASES} cases hold a class."
+    )

@@ -38,8 +38,6 @@ def to_dict(report: Report) -> dict[str, Any]:
         "images": len(evaluation.samples),
         "cases": evaluation.num_cases,
         "level": 0.95,
-        "draws": evaluation.options.bootstrap,
-        "seed": evaluation.options.seed,
         "skipped": [
             {"id": skip.sample.id, "image": str(skip.sample.image), "reason": skip.reason}
             for skip in evaluation.skipped
@@ -57,7 +55,7 @@ def terminal_table(report: Report) -> TerminalTable:
     evaluation, table = report.evaluation, report.table
     notes = [*report.notes, *(caution.text for caution in evaluation.warnings)]
     with_intervals = any(cell.interval for row in table.rows for cell in row.cells)
-    if not evaluation.draws and any(column.interval for column in table.columns):
+    if not with_intervals and any(column.interval for column in table.columns):
         notes.append(interval_note(evaluation))
     shown = TerminalTable(
         title=escape(f"{evaluation.split}: {report.summary}"),

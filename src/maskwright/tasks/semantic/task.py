@@ -11,8 +11,9 @@ from maskwright.errors import ConfigError
 from maskwright.evaluation.reports.parts import Report
 from maskwright.inference.predictor import Predictor
 from maskwright.tasks.base import Prepare, Task
-from maskwright.tasks.semantic.evaluation.compare import Comparison, compare_runs
+from maskwright.tasks.semantic.evaluation.compare import compare_runs
 from maskwright.tasks.semantic.evaluation.compare_report import comparison_report
+from maskwright.tasks.semantic.evaluation.comparison import Comparison
 from maskwright.tasks.semantic.evaluation.report import semantic_report
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, evaluate_run
 from maskwright.tasks.semantic.export import EXPORT

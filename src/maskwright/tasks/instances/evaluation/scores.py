@@ -18,18 +18,22 @@ from maskwright.evaluation.result import class_cautions, rank_examples, shown
 from maskwright.export.engines import Threads
 from maskwright.instances import Instances
 from maskwright.labels import Labels
-from maskwright.metrics.bootstrap import draw_cases, interval
 from maskwright.metrics.coco import CocoScores, Pairs, coco_scores, pair_boxes, pair_masks
-from maskwright.metrics.confusion import defined_mean
 from maskwright.metrics.instances import (
     FN,
-    FP,
     THRESHOLDS,
     TP,
     ObjectScores,
     ObjectTally,
     object_scores,
     tally_objects,
+    weighted_scores,
+)
+from maskwright.metrics.intervals import (
+    FEWEST_CASES,
+    add_by_case,
+    jackknife_interval,
+    without_each,
 )
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances.drawing import draw_objects
@@ -89,46 +93,30 @@ class InstanceEvaluation(Evaluation):
 
     @cached_property
     def intervals(self) -> Mapping[str, np.ndarray]:
-        """Ends of the 95 % intervals of `scores`, `(2,)` each, cases resampled.
+        """Ends of the 95 % intervals of `scores`, `(2,)` each; see `jackknife_interval`.
 
-        All nan where there is a single case, or no bootstrap.
+        Panoptic quality, a mean over classes, has none where fewer than six cases hold one of its
+        classes.
         """
-        if not self.draws:
-            return {score.key: np.full(2, np.nan) for score in SCORES}
-        resampled: dict[str, list[np.ndarray]] = {score.key: [] for score in SCORES}
-        for times in draw_cases(self.cases, self.draws, self.options.seed):
-            for key, values in _resampled(self.tallies, times).items():
-                resampled[key].append(values)
-        return {key: interval(np.concatenate(values)) for key, values in resampled.items()}
+        parts = [weighted_scores(self.tallies, weights) for weights in without_each(self.cases)]
+        without = {key: np.concatenate([part[key] for part in parts]) for key in self.scores}
+        ends = {key: jackknife_interval(self.scores[key], without[key]) for key in self.scores}
+        scored = ~np.isnan(self.total.pq)
+        if (scored & (self.class_cases < FEWEST_CASES)).any():
+            ends["pq"] = np.full(2, np.nan)
+        return ends
+
+    @cached_property
+    def class_cases(self) -> np.ndarray:
+        """Number of cases whose truth holds objects of each class, `(classes,)`."""
+        counts = np.stack([tally.counts[0] for tally in self.tallies])
+        truth: np.ndarray = counts[..., TP] + counts[..., FN]
+        return (add_by_case(truth, self.cases) > 0).sum(axis=0)
 
 
 def image_ap(tallies: tuple[ObjectTally, ...]) -> np.ndarray:
     """AP of each image, averaged from IoU 0.5 to 0.95, `(n,)`; nan where there is nothing."""
     return np.array([object_scores([tally]).ap.mean() for tally in tallies])
-
-
-def _resampled(tallies: tuple[ObjectTally, ...], times: np.ndarray) -> dict[str, np.ndarray]:
-    """The `SCORES` of bootstrap samples, `(draws,)` each; `times` `(draws, n)` counts images."""
-    counts = np.stack([tally.counts for tally in tallies])
-    image = counts.sum(axis=2)
-    total = image.sum(axis=-1)
-    ap = np.where(total > 0, image[..., TP] / np.maximum(total, 1), 0.0)
-    united = np.array([tally.united for tally in tallies])
-    aji = np.array([tally.shared for tally in tallies]) / np.maximum(united, 1)
-    num_defined = np.maximum(times @ (total > 0).astype(float), 1)
-    by_overlap = (times @ ap) / num_defined
-    at_half = counts[:, 0].reshape(len(tallies), -1)
-    summed = (times @ at_half).reshape(len(times), *counts.shape[2:])
-    quality = times @ np.stack([tally.quality for tally in tallies])
-    half = summed[..., TP] + (summed[..., FP] + summed[..., FN]) / 2
-    pq = np.where(half > 0, quality / np.where(half > 0, half, 1), np.nan)
-    return {
-        "ap50": by_overlap[:, 0],
-        "ap75": by_overlap[:, THRESHOLDS.index(0.75)],
-        "ap": by_overlap.mean(axis=1),
-        "pq": defined_mean(pq, axis=1),
-        "aji": (times @ np.where(united > 0, aji, 0.0)) / np.maximum(times @ (united > 0), 1),
-    }
 
 
 class InstanceScorer:

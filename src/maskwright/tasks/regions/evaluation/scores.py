@@ -11,7 +11,7 @@ from maskwright.data.samples import counted
 from maskwright.evaluation import Caution, Evaluation
 from maskwright.evaluation.reports.parts import Score
 from maskwright.metrics import Decisions, decision_intervals, decision_scores
-from maskwright.metrics.decisions import resample_decisions
+from maskwright.metrics.decisions import difference_intervals
 from maskwright.model_card import RegionCard
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
@@ -118,11 +118,8 @@ class RegionEvaluation(Evaluation):
 
     @cached_property
     def intervals(self) -> Mapping[str, np.ndarray]:
-        """Ends of the 95 % intervals of `true`, `(2,)` by score, cases resampled.
-
-        All nan where there is a single case, or no bootstrap; see `decision_intervals`.
-        """
-        return decision_intervals(self._resampled[0])
+        """Ends of the 95 % intervals of `true`, `(2,)` by score; see `decision_intervals`."""
+        return decision_intervals(self.labels, self.probabilities, self.cases, **self._thresholds)
 
     @cached_property
     def predicted(self) -> Decisions | None:
@@ -134,7 +131,10 @@ class RegionEvaluation(Evaluation):
     @cached_property
     def predicted_intervals(self) -> Mapping[str, np.ndarray]:
         """As `intervals`, of `predicted`; empty without it."""
-        return decision_intervals(self._resampled[1])
+        if not self.has_predicted:
+            return {}
+        values = self.predicted_probabilities
+        return decision_intervals(self.labels, values, self.cases, **self._thresholds)
 
     @cached_property
     def difference(self) -> Mapping[str, float]:
@@ -148,27 +148,16 @@ class RegionEvaluation(Evaluation):
 
     @cached_property
     def difference_intervals(self) -> Mapping[str, np.ndarray]:
-        """As `intervals`, of `difference`: the same cases are resampled for both."""
-        true, predicted = self._resampled
-        return decision_intervals({name: values - true[name] for name, values in predicted.items()})
+        """As `intervals`, of `difference`: the same cases are left out of both."""
+        if not self.has_predicted:
+            return {}
+        first, second = self.predicted_probabilities, self.probabilities
+        return difference_intervals(self.labels, first, second, self.cases, **self._thresholds)
 
     @property
     def num_missed(self) -> int:
         """Number of bags in which predicted masks have no region."""
         return sum(bag.predicted_logit is None for bag in self.bags) if self.has_predicted else 0
-
-    @cached_property
-    def _resampled(self) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
-        """Scores of resampled cases, with true and with predicted masks."""
-        draws, seed = self.draws, self.options.seed
-        both = [self.probabilities, self.predicted_probabilities][: 1 + self.has_predicted]
-        true, *predicted = (
-            resample_decisions(
-                self.labels, values, self.cases, draws=draws, seed=seed, **self._thresholds
-            )
-            for values in both
-        )
-        return true, predicted[0] if predicted else {}
 
     @property
     def _thresholds(self) -> dict[str, float]:

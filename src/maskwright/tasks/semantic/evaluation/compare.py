@@ -1,8 +1,7 @@
-"""Two models on the same images of a split: how far apart they are, and whether that is shown."""
+"""Two models scored on the same images of a split, each of which is read once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,40 +12,12 @@ from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Example,
 from maskwright.evaluation.reports.formatting import number
 from maskwright.export.engines import Threads
 from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
-from maskwright.labels import Labels
-from maskwright.metrics import Paired, paired_difference, tally_scores
-from maskwright.metrics.bootstrap import fewest_cases
+from maskwright.metrics import tally_scores
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.provenance import division_of, without_learned
+from maskwright.tasks.semantic.evaluation.comparison import TWO_FILES, Comparison
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 from maskwright.tasks.semantic.evaluation.scores import SemanticScorer
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Comparison(Evaluation):
-    """Counts of two models on the same images; `card` and `names[0]` are those of A.
-
-    `tallies` are those of each image, of A and of B, int64 `(n, 2, 3, classes)`.
-    """
-
-    card: SemanticCard
-    names: tuple[str, str]
-    cards: tuple[SemanticCard, SemanticCard]
-    labels: Labels
-    tallies: np.ndarray
-
-    @cached_property
-    def paired(self) -> Paired:
-        """Scores of A and B, A's gain over B, and its intervals with cases resampled."""
-        a, b = self.tallies.swapaxes(0, 1)
-        draws, seed = self.options.bootstrap, self.options.seed
-        return paired_difference(a, b, self.cases, draws=draws, seed=seed)
-
-    @cached_property
-    def gains(self) -> np.ndarray:
-        """How far A's mean Dice lies above B's in each image, `(n,)`; nan without a score."""
-        dice = tally_scores(self.tallies).mean_dice
-        return dice[:, 0] - dice[:, 1]
 
 
 class PairScorer:
@@ -95,11 +66,7 @@ class PairScorer:
             for scorer, evaluation in zip(self.scorers, bases, strict=True)
         ]
         merged = merge_cautions(self.names, cautions)
-        needed = fewest_cases()
-        if not self.options.bootstrap or base.num_cases >= needed:
-            return (*merged, *base.case_cautions())
-        text = f"There are {base.num_cases} cases; it takes {needed} or more to show a difference."
-        return (*merged, Caution("too_few_cases", text))
+        return (*merged, *base.case_cautions(), TWO_FILES)
 
     def _example(self, comparison: Comparison, index: int) -> Example:
         """The image with the errors of both models."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.samples import counted
+from maskwright.data.samples import counted, examples
 from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
 from maskwright.evaluation.reports.parts import (
     Column,
@@ -19,9 +19,8 @@ from maskwright.evaluation.reports.parts import (
     upper_first,
 )
 from maskwright.metrics import tally_scores
-from maskwright.metrics.bootstrap import NO_DIFFERENCE, verdict
 from maskwright.metrics.confusion import EMPTY_RULE
-from maskwright.tasks.semantic.evaluation.compare import Comparison
+from maskwright.tasks.semantic.evaluation.comparison import FAILED, PRIMARY, Comparison
 from maskwright.tasks.semantic.evaluation.drawing import error_colors
 from maskwright.tasks.semantic.evaluation.scores import means_of
 
@@ -32,6 +31,7 @@ def comparison_report(comparison: Comparison) -> Report:
     notes = (
         f"A is {comparison.names[0]}, B is {comparison.names[1]}.",
         f"A has the higher Dice in {ahead} images, B in {behind}.",
+        *_failures(comparison),
     )
     flips = ", flips averaged" if comparison.options.flips else ""
     images = counted(len(comparison.samples), "image")
@@ -49,15 +49,28 @@ def comparison_report(comparison: Comparison) -> Report:
     )
 
 
+def _failures(comparison: Comparison) -> list[str]:
+    """Sentences on the images that only one of the models misses."""
+    return [
+        f"Only {name} fails (Dice below {FAILED:g}) in {counted(len(ids), 'image')}: "
+        f"{examples(ids)}."
+        for name, ids in zip("AB", comparison.failed_alone, strict=True)
+        if ids
+    ]
+
+
 def _scores(comparison: Comparison) -> dict[str, Any]:
+    failed_alone = dict(zip("ab", comparison.failed_alone, strict=True))
     return {
+        "primary": PRIMARY,
         "a": comparison.names[0],
         "b": comparison.names[1],
         **{mean.key: _entry(comparison, mean.key) for mean in means_of(comparison.card)},
         "per_class": {
-            name: {key: _entry(comparison, key, label) for key in ("iou", "dice")}
+            name: {"iou": _entry(comparison, "iou", label)}
             for label, name in enumerate(comparison.labels.names)
         },
+        "failed_alone": failed_alone,
         "level": comparison.paired.level,
         "scored_at": comparison.options.size,
         "flips": comparison.options.flips,
@@ -70,7 +83,8 @@ def _entry(comparison: Comparison, key: str, label: int | None = None) -> dict[s
     """One score of both models, their difference, its interval and the verdict."""
     a, b, gain, ends = _values(comparison, key, label)
     values = {"a": plain(a), "b": plain(b), "difference": plain(gain), "interval": plain(ends)}
-    return values | {"verdict": verdict(ends)}
+    chance = comparison.chances[key] if label is None else comparison.chances[key][label]
+    return values | {"p": plain(chance), "verdict": comparison.verdict(key, label)}
 
 
 def _images(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
@@ -90,12 +104,15 @@ def _images(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
 
 def _table(comparison: Comparison) -> Table:
     names = comparison.labels.names
-    rows = [_row(comparison, upper_first(m.title), m.key) for m in means_of(comparison.card)]
+    means = sorted(means_of(comparison.card), key=lambda mean: mean.key != PRIMARY)
+    rows = [_row(comparison, upper_first(mean.title), mean.key) for mean in means]
     rows += [_row(comparison, f"IoU {name}", "iou", label) for label, name in enumerate(names)]
     note = (
         f"All pixels of the split taken together. In small type, the 95\N{NO-BREAK SPACE}% "
-        f"interval of the difference: the same cases are resampled for both models; where it "
-        f"holds 0, there is {NO_DIFFERENCE}. {EMPTY_RULE}"
+        f"interval of the difference over cases. The first score decides: a model is called better "
+        f"where a difference as large is unlikely (p \N{LESS-THAN OR EQUAL TO} 0.05) if the "
+        f"predictions of the two are swapped within cases. The other verdicts are exploratory, "
+        f"and corrected for their number (Holm). {EMPTY_RULE}"
     )
     columns = (Column("A"), Column("B"), Column("A - B", interval=True))
     return Table(
@@ -110,7 +127,12 @@ def _table(comparison: Comparison) -> Table:
 def _row(comparison: Comparison, title: str, key: str, label: int | None = None) -> Row:
     a, b, gain, ends = _values(comparison, key, label)
     difference = TableCell(number(gain, signed=True), span(ends, signed=True))
-    cells = (TableCell(number(a)), TableCell(number(b)), difference, TableCell(verdict(ends)))
+    cells = (
+        TableCell(number(a)),
+        TableCell(number(b)),
+        difference,
+        TableCell(comparison.verdict(key, label)),
+    )
     return Row(title=title, cells=cells)
 
 
@@ -124,7 +146,7 @@ def _page(comparison: Comparison, lead: str) -> Page:
     labels = comparison.labels
     a, b = (Path(name).name for name in comparison.names)
     models = zip("AB", comparison.names, comparison.cards, strict=True)
-    settings = model_settings(comparison, "paired bootstrap, expanded,")
+    settings = model_settings(comparison, "jackknife over cases; verdicts by swaps within cases")
     return Page(
         settings={
             **{side: f"{name}, SHA-256 {card.model_sha256[:16]}" for side, name, card in models},

@@ -33,6 +33,7 @@ from maskwright.tasks.semantic.evaluation.drawing import error_colors
 from maskwright.tasks.semantic.evaluation.scores import MEANS, PER_CLASS, SemanticEvaluation
 
 _WITH_INTERVAL = [score.key for score in PER_CLASS if score.interval]
+_BLANK = (TableCell(), TableCell())
 _MAX_CELLS = 24  # classes up to which the confusion matrix is a table, not a picture
 _CURVES = {"loss": "Loss", "mean_dice": "Mean Dice", "mean_iou": "Mean IoU"}
 _FLIPS = {False: "none", True: "mirror image averaged", "all": "four averaged"}
@@ -82,6 +83,8 @@ def _scores(evaluation: SemanticEvaluation) -> dict[str, Any]:
     sizes = evaluation.tallies[:, TRUTH].sum(axis=0).tolist()
     for values, pixels in zip(per_class.values(), sizes, strict=True):
         values["pixels"] = pixels
+    for values, cases in zip(per_class.values(), evaluation.class_cases.tolist(), strict=True):
+        values["cases"] = cases
     keys = [mean.key for mean in evaluation.means]
     return {
         **_means(total, keys),
@@ -93,7 +96,10 @@ def _scores(evaluation: SemanticEvaluation) -> dict[str, Any]:
         "intervals": {
             **_means(intervals, keys),
             "per_class": _per_class(intervals, names),
-            "image_wise": _means(evaluation.image_wise_intervals, keys),
+            "image_wise": {
+                **_means(evaluation.image_wise_intervals, keys),
+                "per_class": _per_class(evaluation.image_wise_intervals, names),
+            },
         },
         "confusion": evaluation.counts.tolist(),
         "scored_at": evaluation.options.size,
@@ -141,6 +147,7 @@ def _table(evaluation: SemanticEvaluation) -> Table:
             cell(total[s.key][label], intervals[s.key][:, label] if s.interval else NO_INTERVAL)
             for s in PER_CLASS
         ]
+        cells.append(TableCell(f"{evaluation.class_cases[label]}"))
         cells.append(TableCell(f"{share[label]:.1%}"))
         bar = gauge(total["iou"][label], intervals["iou"][:, label])
         rows.append(Row(title=name, cells=tuple(cells), gauge=bar, color=color))
@@ -153,7 +160,7 @@ def _table(evaluation: SemanticEvaluation) -> Table:
             Row(
                 title=upper_first(title),
                 short=title,
-                cells=(*(means.get(f"mean_{s.key}", TableCell()) for s in PER_CLASS), TableCell()),
+                cells=(*(means.get(f"mean_{s.key}", TableCell()) for s in PER_CLASS), *_BLANK),
                 gauge=gauge(scores["mean_iou"], ends["mean_iou"]),
                 total=True,
             )
@@ -163,7 +170,7 @@ def _table(evaluation: SemanticEvaluation) -> Table:
     return Table(
         title="Classes",
         first="Class",
-        columns=(*columns, Column("Share of pixels", "pixels")),
+        columns=(*columns, Column("Cases", "cases"), Column("Share of pixels", "pixels")),
         rows=tuple(rows),
         note=f"All pixels of the split taken together. {interval_note(evaluation)} {EMPTY_RULE}",
     )

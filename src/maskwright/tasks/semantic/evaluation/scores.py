@@ -17,13 +17,19 @@ from maskwright.evaluation import EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.reports.parts import Score
-from maskwright.evaluation.result import Size, class_cautions, example_size, rank_examples
+from maskwright.evaluation.result import (
+    Size,
+    class_cautions,
+    example_size,
+    rank_examples,
+    rare_cautions,
+)
 from maskwright.export.engines import Threads
 from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.labels import Labels
 from maskwright.metrics import Scores, confusion, layer_confusion, tally, tally_scores
-from maskwright.metrics.bootstrap import add_by_case, interval, resample, resample_mean
 from maskwright.metrics.confusion import defined_mean, layer_tally
+from maskwright.metrics.intervals import cases_with_class, mean_interval, score_intervals
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.provenance import division_of, without_learned
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
@@ -86,23 +92,18 @@ class SemanticEvaluation(Evaluation):
 
     @cached_property
     def intervals(self) -> Scores:
-        """Ends of the 95 % intervals of `total`, `(2,)` and `(2, classes)`, cases resampled.
+        """Ends of the 95 % intervals of `total`, `(2,)` and `(2, classes)`; `score_intervals`."""
+        return score_intervals(self.tallies, self.cases)
 
-        All nan where there is a single case, or no bootstrap.
-        """
-        by_case = add_by_case(self.tallies, self.cases)
-        resampled = resample(by_case, self.draws, self.options.seed)
-        return Scores(**{key: interval(values) for key, values in vars(resampled).items()})
+    @cached_property
+    def class_cases(self) -> np.ndarray:
+        """Number of cases whose truth holds each class, `(classes,)`."""
+        return cases_with_class(self.tallies, self.cases)
 
     @cached_property
     def image_wise_intervals(self) -> Mapping[str, np.ndarray]:
-        """Ends of the 95 % intervals of the `MEANS` in `image_wise`, `(2,)` each."""
-        cases, draws, seed = self.cases, self.draws, self.options.seed
-        images = vars(self.images)
-        return {
-            mean.key: interval(resample_mean(images[mean.key], cases, draws, seed))
-            for mean in MEANS
-        }
+        """Ends of the 95 % intervals of `image_wise`, `(2,)` and `(2, classes)`."""
+        return {key: mean_interval(values, self.cases) for key, values in vars(self.images).items()}
 
 
 def means_of(card: Any) -> tuple[Score, ...]:
@@ -161,7 +162,10 @@ class SemanticScorer:
     def result(self, base: Evaluation) -> SemanticEvaluation:
         """Scores of all images, as `Scorer.result`."""
         dice = tally_scores(self.tallies).mean_dice
-        warnings = [*self.warnings, *base.split_cautions(), *base.case_cautions()]
+        held = cases_with_class(self.tallies, base.cases)
+        scored = ~np.isnan(tally_scores(self.tallies.sum(axis=0)).iou)
+        rare = rare_cautions(self.labels, held, scored, base.num_cases)
+        warnings = [*self.warnings, *base.split_cautions(), *base.case_cautions(), *rare]
         examples = [
             self._example(rank, base.samples[index], index)
             for rank, index in rank_examples(dice, self.options.examples)

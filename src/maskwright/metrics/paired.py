@@ -1,0 +1,171 @@
+"""Two models on the same images: how far apart they are, and whether chance explains it."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskwright.errors import DataError
+from maskwright.metrics.confusion import Scores, tally_scores
+from maskwright.metrics.intervals import (
+    FEWEST_CASES,
+    LEVEL,
+    add_by_case,
+    cases_with_class,
+    jackknife_interval,
+)
+
+NO_DIFFERENCE = "no difference shown"
+"""Verdict where chance may explain a difference, or where there are too few cases to tell."""
+
+SWAPS = 10_000
+"""Drawn swaps of cases, where there are too many cases for all."""
+_ALL_SWAPS = 12  # cases up to which all are made: 4,096
+_CHUNK = 4_000_000  # numbers held at once, 32 MB
+_ROUNDING = 1e-12  # differences of scores that count as equal
+
+
+@dataclass(frozen=True, eq=False)
+class Paired:
+    """Scores of two models on the same images, and the difference between them.
+
+    `gain` is how far `a` lies above `b`, nan where one of them has no score; `ends` are those of
+    its intervals, `(2,)` and `(2, classes)`; `p` is the chance of a difference as large between
+    models that are equal. Both are nan where there are too few cases, of all or of a class.
+    `level` is that of intervals and verdicts.
+    """
+
+    a: Scores
+    b: Scores
+    gain: Scores
+    ends: Scores
+    p: Scores
+    num_cases: int
+    level: float
+
+    def sign(self, key: str) -> int:
+        """1 where a mean score of `a` is shown to be higher, -1 where that of `b` is, else 0."""
+        return sign_shown(getattr(self.gain, key), float(getattr(self.p, key)), self.level)
+
+
+def paired_difference(
+    tallies_a: np.ndarray,
+    tallies_b: np.ndarray,
+    cases: Sequence[Hashable],
+    *,
+    swaps: int = SWAPS,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Paired:
+    """How far one model is above another, with intervals, and tests by swapping within cases.
+
+    If two models are equal, what one made of a case might as well be the other's. The test swaps
+    the two in each case at random, all images of the case together, and counts how often the
+    scores of all pixels then differ as much as they do: in all ways to swap up to twelve cases,
+    else in `swaps` drawn with `seed` and the one that is. The intervals are of
+    `jackknife_interval`, and need not agree with the test to the last digit.
+
+    Tallies are those of each image by one model, `(n, 3, classes)`, as `tally` makes them, and
+    those of the same images by the other; `cases` is the case of each image.
+
+    Raises:
+        DataError: If the tallies and cases are not of the same images and classes.
+
+    Source: Fisher, The design of experiments, 1935; Phipson and Smyth, Permutation p-values should
+    never be zero, 2010.
+    """
+    if tallies_a.shape != tallies_b.shape or len(cases) != len(tallies_a):
+        raise DataError(
+            f"Expected counts of the same images by both models and a case for each; received "
+            f"{tallies_a.shape} and {tallies_b.shape} for {len(cases)} cases."
+        )
+    both = add_by_case(np.stack([tallies_a, tallies_b], axis=1), cases)
+    total = both.sum(axis=0)
+    sides, without = vars(tally_scores(total)), vars(tally_scores(total - both))
+    a, b = (Scores(**{name: value[side] for name, value in sides.items()}) for side in (0, 1))
+    gain = {name: value[0] - value[1] for name, value in sides.items()}
+    ends = {
+        name: jackknife_interval(gain[name], value[:, 0] - value[:, 1], level, bounded=False)
+        for name, value in without.items()
+    }
+    p = _chances(both, gain, swaps, seed)
+    few = np.array(cases_with_class(tallies_a, cases) < FEWEST_CASES)
+    for name, value in gain.items():
+        if value.ndim:
+            ends[name][:, few] = p[name][few] = np.nan
+        elif len(both) < FEWEST_CASES or (name.startswith("mean") and _rests_on(few, a, b)):
+            ends[name], p[name] = np.full(2, np.nan), np.array(np.nan)
+    return Paired(a, b, Scores(**gain), Scores(**ends), Scores(**p), len(both), level)
+
+
+def holm(chances: np.ndarray) -> np.ndarray:
+    """Chances of several tests `(n,)`, corrected so that all verdicts hold together; nan stays.
+
+    Source: Holm, A simple sequentially rejective multiple test procedure, 1979.
+    """
+    corrected = np.full(chances.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(chances))
+    order = tested[np.argsort(chances[tested], kind="stable")]
+    raised = chances[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(raised), 1)
+    return corrected
+
+
+def sign_shown(gain: np.ndarray | float, p: float, level: float = LEVEL) -> int:
+    """Sign of a difference where the chance `p` of one as large allows to tell it, else 0."""
+    return int(np.sign(gain)) if p <= 1 - level + _ROUNDING else 0
+
+
+def verdict(sign: int, a: str = "A", b: str = "B") -> str:
+    """Plain words on the sign of a difference that is shown, or 0."""
+    better = {1: a, -1: b}.get(sign)
+    return NO_DIFFERENCE if better is None else f"{better} is better"
+
+
+def fewest_cases(level: float = LEVEL) -> int:
+    """Cases from which on a difference of one sign in all of them is unlikelier than chance.
+
+    With `n` cases it comes about in `2 / 2**n` of all data sets without any difference: six cases
+    are the fewest at 95 %.
+    """
+    return int(np.ceil(1 - np.log2(1 - level)))
+
+
+def shared_level(comparisons: int, level: float = LEVEL) -> float:
+    """Level of each of several comparisons, of which the best is picked, for `level` on them all.
+
+    Source: Bonferroni's inequality; Dunn, Multiple comparisons among means, 1961.
+    """
+    return 1 - (1 - level) / max(comparisons, 1)
+
+
+def _rests_on(few: np.ndarray, a: Scores, b: Scores) -> bool:
+    """Whether means over classes hold one of those that few cases have."""
+    scored = ~(np.isnan(a.iou) & np.isnan(b.iou))
+    return bool((few & scored).any())
+
+
+def _chances(
+    both: np.ndarray, gain: dict[str, np.ndarray], swaps: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Chance of each difference by swapping within cases `(cases, 2, 3, classes)`."""
+    num_cases = len(both)
+    is_all = num_cases <= _ALL_SWAPS
+    if is_all:
+        swapped = (np.arange(2**num_cases)[:, None] >> np.arange(num_cases)) & 1
+    else:
+        swapped = np.random.default_rng(seed).integers(0, 2, (swaps, num_cases))
+    total = both.sum(axis=0).astype(np.float64)
+    apart = (both[:, 1] - both[:, 0]).reshape(num_cases, -1).astype(np.float64)
+    # The data as they are count as one swap; all swaps hold them.
+    as_large = {name: np.full(value.shape, float(not is_all)) for name, value in gain.items()}
+    step = max(1, _CHUNK // apart.shape[1])
+    for start in range(0, len(swapped), step):
+        moved = (swapped[start : start + step] @ apart).reshape(-1, *total.shape[1:])
+        first, second = vars(tally_scores(total[0] + moved)), vars(tally_scores(total[1] - moved))
+        for name, value in gain.items():
+            other = np.abs(first[name] - second[name])
+            # Without a score in one of the two, the difference is as large as can be.
+            as_large[name] += (~(other < np.abs(value) - _ROUNDING)).sum(axis=0)
+    count = len(swapped) + (not is_all)
+    return {name: np.where(np.isnan(gain[name]), np.nan, n / count) for name, n in as_large.items()}

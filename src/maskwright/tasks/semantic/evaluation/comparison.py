@@ -1,0 +1,82 @@
+"""`Comparison`: two models on the same images, what sets them apart, and whether that is shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from maskwright.evaluation import Caution, Evaluation
+from maskwright.labels import Labels
+from maskwright.metrics import Paired, paired_difference, tally_scores
+from maskwright.metrics.paired import holm, sign_shown, verdict
+from maskwright.model_card import SemanticCard
+from maskwright.tasks.semantic.evaluation.scores import means_of
+
+PRIMARY = "mean_dice"
+"""Score whose verdict decides; the others are exploratory."""
+
+FAILED = 0.5
+"""Dice below which an image counts as failed."""
+
+TWO_FILES = Caution(
+    "two_models",
+    "Two trained models were compared, not two ways to train: another seed gives another model.",
+)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Comparison(Evaluation):
+    """Counts of two models on the same images; `card` and `names[0]` are those of A.
+
+    `tallies` are those of each image, of A and of B, int64 `(n, 2, 3, classes)`.
+    """
+
+    card: SemanticCard
+    names: tuple[str, str]
+    cards: tuple[SemanticCard, SemanticCard]
+    labels: Labels
+    tallies: np.ndarray
+
+    @cached_property
+    def paired(self) -> Paired:
+        """Scores of A and B, A's gain over B, its intervals and tests."""
+        a, b = self.tallies.swapaxes(0, 1)
+        return paired_difference(a, b, self.cases)
+
+    @cached_property
+    def chances(self) -> Mapping[str, np.ndarray]:
+        """Chance of each difference between equal models, `()` and `(classes,)`; nan without test.
+
+        That of the `PRIMARY` score is as it is: its verdict decides. All others, of the means and
+        of the IoU of each class, are corrected together by `holm`.
+        """
+        keys = [mean.key for mean in means_of(self.card) if mean.key != PRIMARY]
+        p = vars(self.paired.p)
+        corrected = holm(np.concatenate([[p[key] for key in keys], p["iou"]]))
+        others = dict(zip(keys, corrected, strict=False))
+        return {PRIMARY: p[PRIMARY], **others, "iou": corrected[len(keys) :]}
+
+    def verdict(self, key: str, label: int | None = None) -> str:
+        """Plain words on the difference in a score, of a class or of all."""
+        chance = self.chances[key] if label is None else self.chances[key][label]
+        gain = getattr(self.paired.gain, key)
+        return verdict(sign_shown(gain if label is None else gain[label], float(chance)))
+
+    @cached_property
+    def dice(self) -> np.ndarray:
+        """Mean Dice of each image by A and by B, `(n, 2)`; nan without a score."""
+        return tally_scores(self.tallies).mean_dice
+
+    @property
+    def gains(self) -> np.ndarray:
+        """How far A's Dice lies above B's in each image, `(n,)`; nan without a score."""
+        return self.dice[:, 0] - self.dice[:, 1]
+
+    @property
+    def failed_alone(self) -> tuple[list[str], list[str]]:
+        """Images whose Dice is below `FAILED` with A and not with B, and the other way round."""
+        failed = self.dice < FAILED
+        alone = failed & ~failed[:, ::-1]
+        ids = np.array([sample.id for sample in self.samples])
+        return ids[alone[:, 0]].tolist(), ids[alone[:, 1]].tolist()
