@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskwright.errors import DataError
-from maskwright.metrics.bootstrap import add_by_case
+from maskwright.metrics.intervals import add_by_case
 
 _LAST_LOGIT = 16.0  # the next float32 to its probability is 1
 _STEPS_PER_LOGIT = 32
