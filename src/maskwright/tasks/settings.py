@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from maskwright.config import RunConfig
 from maskwright.data import DataSet, open_dataset
-from maskwright.data.audit.audit import audit
+from maskwright.data.audit.audit import audit, group_related
 from maskwright.data.audit.audit_scan import UNUSABLE
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.data.samples import Note, counted, examples, grouped
@@ -124,10 +124,14 @@ def open_data(config: RunConfig, data: str | Path, options: "TrainOptions") -> D
     """
     dataset = open_dataset(data, **config.division())
     report_skipped(dataset, options.on_message, config.skip_unreadable)
-    findings = audit(dataset).findings
-    errors = [f for f in findings if f.severity == "error" and f.code not in UNUSABLE]
+    report = audit(dataset)
+    errors = [f for f in report.findings if f.severity == "error" and f.code not in UNUSABLE]
     stop_at_errors([error.message for error in errors], options)
-    return replace(dataset, notes=(*dataset.notes, *(Note(e.code, e.message) for e in errors)))
+    for finding in report.findings:
+        if finding.code == "video_across_splits" and finding not in errors:
+            options.on_message(Alert(f"{finding.message} {finding.advice}"))
+    notes = (*dataset.notes, *(Note(e.code, e.message) for e in errors))
+    return replace(group_related(dataset, report), notes=notes)
 
 
 def stop_at_errors(errors: Sequence[str], options: "TrainOptions") -> None:
