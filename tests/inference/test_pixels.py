@@ -18,7 +18,7 @@ from maskwright.inference import Predictor, predict_large
 from maskwright.inference.large.stripes import sampled_pixels
 from maskwright.inference.pixels import fit_range, pixel_percentiles, spread_bits
 from maskwright.serving import create_app
-from maskwright.tasks.semantic.evaluation.scores import evaluate_masks
+from maskwright.tasks.semantic.evaluation.scorer import evaluate_masks
 
 TRAINED = (5.0, 10.0, 100.0, 220.0, 240.0)
 RAMP = np.linspace(5, 240, 24 * 24).reshape(24, 24, 1).repeat(3, axis=2)

@@ -23,12 +23,14 @@ from maskwright.inference.cached_prediction import (
     predict_tunable,
     record,
 )
-from maskwright.inference.tune_postprocessing import TuningResult, tune_postprocessing
+from maskwright.inference.tune_postprocessing import tune_postprocessing
+from maskwright.inference.tuning_result import TuningResult
 from maskwright.metrics import Scores
 from maskwright.tasks.provenance import without_learned
 from maskwright.tasks.semantic.evaluation.compare import merge_cautions
 from maskwright.tasks.semantic.evaluation.report import semantic_report
-from maskwright.tasks.semantic.evaluation.scores import MEANS, SemanticEvaluation, SemanticScorer
+from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
+from maskwright.tasks.semantic.evaluation.scores import FOREGROUND, MEANS, SemanticEvaluation
 from maskwright.types import OnMessage
 
 FOLDS_FILE = "folds.json"
@@ -124,7 +126,7 @@ def _scores(
     """What `folds.json` holds: scores of each fold and of all, with intervals by case."""
     pooled_scores = to_dict(semantic_report(pooled))
     wanted = (
-        *(*(mean.key for mean in MEANS), "per_class", "intervals", "level"),
+        *(*(mean.key for mean in pooled.means), "per_class", "intervals", "level"),
         *("images", "cases", "scored_at", "warnings"),
     )
     return {
@@ -146,5 +148,5 @@ def _scores(
 
 
 def mean_scores(scores: Scores) -> dict[str, Any]:
-    """The `MEANS` of scores, or of intervals, for JSON."""
-    return {mean.key: plain(getattr(scores, mean.key)) for mean in MEANS}
+    """The means of scores, or of intervals, for JSON."""
+    return {mean.key: plain(getattr(scores, mean.key)) for mean in (*FOREGROUND, *MEANS)}

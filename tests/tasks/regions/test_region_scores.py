@@ -22,7 +22,7 @@ from maskwright.tasks.regions.evaluation.scores import (
     RegionEvaluation,
     region_cautions,
 )
-from maskwright.tasks.semantic.evaluation.scores import evaluate_masks
+from maskwright.tasks.semantic.evaluation.scorer import evaluate_masks
 from memory_masks import MASKS, AllCell, MemoryMasks
 
 SKIPPED = Skipped(Sample("z", Path("z.png"), (), "z", "test"), "z.png is empty.")

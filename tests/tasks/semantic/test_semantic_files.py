@@ -10,7 +10,7 @@ from maskwright.evaluation.reports.write import terminal_table, to_dict, write_r
 from maskwright.labels import Labels
 from maskwright.metrics.confusion import EMPTY_RULE
 from maskwright.tasks.semantic.evaluation.report import semantic_report
-from maskwright.tasks.semantic.evaluation.scores import evaluate_masks
+from maskwright.tasks.semantic.evaluation.scorer import evaluate_masks
 from memory_masks import MASKS, AllCell, MemoryMasks, make_card
 
 

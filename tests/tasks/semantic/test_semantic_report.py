@@ -8,7 +8,7 @@ from maskwright.evaluation import EvaluateOptions
 from maskwright.evaluation.reports.write import write_report
 from maskwright.labels import Labels
 from maskwright.tasks.semantic.evaluation.report import semantic_report
-from maskwright.tasks.semantic.evaluation.scores import evaluate_masks
+from maskwright.tasks.semantic.evaluation.scorer import evaluate_masks
 from memory_masks import MASKS, AllCell, MemoryMasks, make_card
 
 NASTY = Labels.create(["background", "<b>cell & co</b>"])

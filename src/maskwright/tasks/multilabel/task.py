@@ -9,7 +9,7 @@ from maskwright.tasks.multilabel.export import EXPORT
 from maskwright.tasks.multilabel.folder import plan_folder
 from maskwright.tasks.multilabel.serving import open_served
 from maskwright.tasks.semantic.evaluation.compare import compare_runs
-from maskwright.tasks.semantic.evaluation.scores import evaluate_run
+from maskwright.tasks.semantic.evaluation.scorer import evaluate_run
 from maskwright.tasks.semantic.task import report_masks, train_masks
 
 MULTILABEL = Task(

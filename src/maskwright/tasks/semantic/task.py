@@ -15,7 +15,8 @@ from maskwright.tasks.semantic.evaluation.compare import compare_runs
 from maskwright.tasks.semantic.evaluation.compare_report import comparison_report
 from maskwright.tasks.semantic.evaluation.comparison import Comparison
 from maskwright.tasks.semantic.evaluation.report import semantic_report
-from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, evaluate_run
+from maskwright.tasks.semantic.evaluation.scorer import evaluate_run
+from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 from maskwright.tasks.semantic.export import EXPORT
 from maskwright.tasks.semantic.network import auto_size
 from maskwright.tasks.semantic.serving import open_served

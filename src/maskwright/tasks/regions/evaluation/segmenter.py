@@ -8,7 +8,8 @@ from maskwright.data import DataSet, Sample
 from maskwright.errors import DataError
 from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Skipped
 from maskwright.inference.predictor import Prediction, Segmenter
-from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, SemanticScorer
+from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
+from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
 
 class SegmenterScorer:

@@ -1,49 +1,36 @@
-"""Pixels of every image counted by true and predicted class, and the scores that follow."""
+"""`SemanticEvaluation`: pixel counts of the images of a split, and the scores that follow."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from pathlib import Path
-from typing import Any, get_args
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from maskwright.data import DataSet, Sample, open_dataset
-from maskwright.data.geometry import resize_image, resize_labels
-from maskwright.data.layers import layer_labels, read_layers, require_one_class
-from maskwright.data.to_rgb import as_picture
-from maskwright.errors import ConfigError
-from maskwright.evaluation import EvaluateOptions, Evaluation, Example, evaluate
-from maskwright.evaluation.loop import pack, unpack
-from maskwright.evaluation.reports.formatting import number
+from maskwright.evaluation import Evaluation
 from maskwright.evaluation.reports.parts import Score
-from maskwright.evaluation.result import (
-    Size,
-    class_cautions,
-    example_size,
-    rank_examples,
-    rare_cautions,
-)
-from maskwright.export.engines import Threads
-from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.labels import Labels
-from maskwright.metrics import Scores, confusion, layer_confusion, tally, tally_scores
-from maskwright.metrics.confusion import defined_mean, layer_tally
+from maskwright.metrics import Scores, tally_scores
+from maskwright.metrics.confusion import defined_mean, foreground
+from maskwright.metrics.false_alarms import FalseAlarms, false_alarms
 from maskwright.metrics.intervals import cases_with_class, mean_interval, score_intervals
-from maskwright.model_card import SemanticCard
-from maskwright.tasks.provenance import division_of, without_learned
-from maskwright.tasks.semantic.evaluation.drawing import draw_errors
+
+FOREGROUND = (
+    Score("foreground_dice", "foreground Dice"),
+    Score("foreground_iou", "foreground IoU"),
+)
+"""Fields of `metrics.Scores` that are means over the classes that are not background."""
 
 MEANS = (
-    Score("mean_iou", "mean IoU"),
     Score("mean_dice", "mean Dice"),
+    Score("mean_iou", "mean IoU"),
     Score("pixel_accuracy", "pixel accuracy"),
 )
-"""Fields of `metrics.Scores` that are one number for an image or a data set."""
+"""Fields of `metrics.Scores` that are one number over all classes."""
 
 PER_CLASS = (
-    Score("iou", "IoU", interval=True),
     Score("dice", "Dice", interval=True),
+    Score("iou", "IoU", interval=True),
     Score("precision", "Precision", short="precision"),
     Score("recall", "Recall", short="recall"),
 )
@@ -68,11 +55,11 @@ class SemanticEvaluation(Evaluation):
     @cached_property
     def total(self) -> Scores:
         """Scores of all pixels taken together."""
-        return tally_scores(self.tallies.sum(axis=0))
+        return tally_scores(self.tallies.sum(axis=0), background_of(self.card))
 
     @property
     def means(self) -> tuple[Score, ...]:
-        """Those of `MEANS` that have a meaning: of overlapping classes, no pixel accuracy."""
+        """The means that have a meaning, the headline first; see `means_of`."""
         return means_of(self.card)
 
     @property
@@ -82,8 +69,11 @@ class SemanticEvaluation(Evaluation):
 
     @cached_property
     def images(self) -> Scores:
-        """Scores of each image, `(n,)` and `(n, classes)`; nan where an image has none."""
-        return tally_scores(self.tallies)
+        """Scores of each image, `(n,)` and `(n, classes)`, of the classes that its truth holds.
+
+        nan where there is none; what is predicted there is in `empty` and `absent`.
+        """
+        return tally_scores(self.tallies, background_of(self.card), held_only=True)
 
     @cached_property
     def image_wise(self) -> Mapping[str, np.ndarray]:
@@ -93,7 +83,12 @@ class SemanticEvaluation(Evaluation):
     @cached_property
     def intervals(self) -> Scores:
         """Ends of the 95 % intervals of `total`, `(2,)` and `(2, classes)`; `score_intervals`."""
-        return score_intervals(self.tallies, self.cases)
+        return score_intervals(self.tallies, self.cases, background_of(self.card))
+
+    @cached_property
+    def image_wise_intervals(self) -> Mapping[str, np.ndarray]:
+        """Ends of the 95 % intervals of `image_wise`, `(2,)` and `(2, classes)`."""
+        return {key: mean_interval(values, self.cases) for key, values in vars(self.images).items()}
 
     @cached_property
     def class_cases(self) -> np.ndarray:
@@ -101,132 +96,35 @@ class SemanticEvaluation(Evaluation):
         return cases_with_class(self.tallies, self.cases)
 
     @cached_property
-    def image_wise_intervals(self) -> Mapping[str, np.ndarray]:
-        """Ends of the 95 % intervals of `image_wise`, `(2,)` and `(2, classes)`."""
-        return {key: mean_interval(values, self.cases) for key, values in vars(self.images).items()}
+    def empty(self) -> FalseAlarms:
+        """What is predicted in images without any foreground."""
+        front = foreground(self.labels.num_classes, background_of(self.card))
+        return false_alarms(self.tallies, self.cases, front)
+
+    @cached_property
+    def absent(self) -> tuple[FalseAlarms, ...]:
+        """What is predicted of each class in images that do not hold it."""
+        return tuple(
+            false_alarms(self.tallies, self.cases, [label])
+            for label in range(self.labels.num_classes)
+        )
 
 
 def means_of(card: Any) -> tuple[Score, ...]:
-    """Means over the classes of a model, as `SemanticEvaluation.means`."""
-    return tuple(mean for mean in MEANS if mean.key != "pixel_accuracy" or not card.overlapping)
+    """Means over the classes of a model, that of the headline first.
 
-
-class SemanticScorer:
-    """Confusion matrices of the images of a split.
-
-    With `options.size="working"` image and ground truth are resized to that of the card first.
-    Raises `DataError` if model and data have different numbers of classes, or only in the data they
-    overlap.
+    Those of the foreground where there is a background, those of all classes, and, where classes do
+    not overlap, the pixel accuracy.
     """
-
-    def __init__(self, source: DataSet, card: Any, options: EvaluateOptions) -> None:
-        if options.size not in get_args(Size):
-            raise ConfigError(f"`size` must be 'original' or 'working'; received {options.size!r}.")
-        self.source, self.card, self.options = source, card, options
-        if not card.overlapping:
-            require_one_class(source, "this model")
-        self.labels = layer_labels(source.labels) if card.overlapping else source.labels
-        self.warnings = class_cautions(card.labels, self.labels)
-        self.workers = None if card.size else 1
-        self._counts: np.ndarray | int = 0
-        self._tallies: list[np.ndarray] = []
-        self._predicted: list[bytes] = []
-
-    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Image and labels in the size to be scored in."""
-        read = partial(read_layers, self.source) if self.card.overlapping else self.source.read
-        image, truth = read(sample)
-        if self.options.size == "original" or self.card.size is None:
-            return image, truth
-        return resize_image(image, self.card.size), resize_labels(truth, self.card.size)
-
-    def update(
-        self, sample: Sample, image: np.ndarray, truth: np.ndarray, prediction: Prediction
-    ) -> None:
-        """Count the pixels of one image, as `Scorer.update`."""
-        if self.card.overlapping:
-            counts = layer_confusion(truth, prediction.labels)
-        else:
-            counts = confusion(truth, prediction.labels, self.labels.num_classes)
-        self._counts = self._counts + counts
-        self._tallies.append(layer_tally(counts) if self.card.overlapping else tally(counts))
-        if self.options.examples:
-            shown = resize_labels(prediction.labels, example_size(truth.shape))
-            self._predicted.append(pack(shown.astype(np.uint8)))
-
-    @property
-    def tallies(self) -> np.ndarray:
-        """Of each image so far, int64 `(n, 3, classes)`."""
-        return np.stack(self._tallies)
-
-    def result(self, base: Evaluation) -> SemanticEvaluation:
-        """Scores of all images, as `Scorer.result`."""
-        dice = tally_scores(self.tallies).mean_dice
-        held = cases_with_class(self.tallies, base.cases)
-        scored = ~np.isnan(tally_scores(self.tallies.sum(axis=0)).iou)
-        rare = rare_cautions(self.labels, held, scored, base.num_cases)
-        warnings = [*self.warnings, *base.split_cautions(), *base.case_cautions(), *rare]
-        examples = [
-            self._example(rank, base.samples[index], index)
-            for rank, index in rank_examples(dice, self.options.examples)
-        ]
-        return SemanticEvaluation(
-            **{
-                **vars(base),
-                "warnings": tuple(warnings),
-                "examples": tuple(examples),
-                "labels": self.labels,
-                "counts": self._counts,
-                "tallies": self.tallies,
-            }
-        )
-
-    def show(self, sample: Sample, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Picture, true and predicted labels of a scored sample, in the size of an example."""
-        image, truth = self.read(sample)
-        size = example_size(truth.shape)
-        picture = resize_image(as_picture(image), size)
-        return picture, resize_labels(truth, size), unpack(self._predicted[index])
-
-    def _example(self, rank: str, sample: Sample, index: int) -> Example:
-        picture, truth, predicted = self.show(sample, index)
-        scores, labels = tally_scores(self._tallies[index]), self.labels
-        case = f" · case {sample.case}" if sample.case != sample.id else ""
-        parts = [f"Dice {number(scores.mean_dice)}", f"IoU {number(scores.mean_iou)}"]
-        if not self.card.overlapping:
-            parts.append(f"pixel accuracy {number(scores.pixel_accuracy)}")
-        text = " · ".join(parts) + case
-        panels = (
-            ("Image", picture),
-            ("Ground truth", labels.overlay(picture, truth)),
-            ("Prediction", labels.overlay(picture, predicted)),
-            ("Errors", draw_errors(picture, truth, predicted, self.card.background)),
-        )
-        return Example(rank, sample.id, text, panels)
+    means = MEANS[:-1] if card.overlapping else MEANS
+    return means if background_of(card) is None else (*FOREGROUND, *means)
 
 
-def evaluate_masks(
-    model: Segmenter,
-    source: DataSet,
-    options: EvaluateOptions | None = None,
-) -> SemanticEvaluation:
-    """Score a model of masks on a split; see `evaluation.evaluate` and `SemanticScorer`."""
-    options = options or EvaluateOptions()
-    check_flips(model.card, options.flips)
-    scorer = SemanticScorer(source, model.card, options)
-    return evaluate(partial(model, flips=options.flips), scorer)
+def background_of(card: Any) -> int | None:
+    """Class that foreground means leave out: the one that is called background, if any."""
+    return None if card.overlapping else card.labels.background
 
 
-def evaluate_run(
-    run: Path,
-    data: str | Path,
-    options: EvaluateOptions,
-    card_type: type[SemanticCard] = SemanticCard,
-) -> SemanticEvaluation:
-    """Score a run on a split of its own division of the data; its card is of type `card_type`."""
-    dataset = open_dataset(data, **division_of(run))
-    dataset, seen = without_learned(dataset, options.split, run)
-    predictor = Predictor.load(run, Threads(allow_code=options.allow_code), card_type)
-    predictor = predictor.adjusted(pixel_range=options.pixel_range)
-    evaluation = evaluate_masks(predictor, dataset, options)
-    return replace(evaluation, warnings=(*seen, *evaluation.warnings))
+def headline(card: Any) -> Score:
+    """The score that stands for a model: its Dice, averaged over the classes of the foreground."""
+    return means_of(card)[0]
