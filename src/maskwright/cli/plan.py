@@ -89,11 +89,8 @@ def search(
         Option(help="Setting to vary instead of the default ones; can be repeated."),
     ] = None,
     score: Annotated[
-        Literal["foreground_dice", "foreground_iou", "mean_dice", "mean_iou"],
-        Option(
-            help="Validation score to maximize; the mean of all classes where none is background."
-        ),
-    ] = "foreground_dice",
+        Literal["mean_dice", "mean_iou"], Option(help="Validation score to maximize.")
+    ] = "mean_dice",
     resume: options.Resume = False,
     as_json: options.Json = False,
 ) -> None:

@@ -44,7 +44,8 @@ def without_learned(
     if unknown:
         text = f"{unknown[0]} has no {LEARNED_FILE}: images that it learned from may be scored."
         cautions.append(Caution("no_record", text))
-    return replace(dataset, known=learned_images(*models).known(split)), tuple(cautions)
+    seen = learned_images(*models).seen(split)
+    return replace(dataset, learned=seen), tuple(cautions)
 
 
 def learned_images(*models: Path) -> LearnedImages:

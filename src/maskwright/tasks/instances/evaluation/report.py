@@ -37,7 +37,6 @@ RULE = (
 
 _CURVES = {
     "loss": "Loss",
-    "foreground_dice": "Foreground Dice",
     "mean_dice": "Mean Dice",
     "mask_iou": "IoU of masks in their boxes",
     "class_accuracy": "Class accuracy of regions",
