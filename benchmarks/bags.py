@@ -31,7 +31,6 @@ from maskwright.data.synthetic.datasets import write_cases
 from maskwright.imageio import write_image
 from maskwright.labels import Color
 from maskwright.metrics import decision_intervals, decision_scores
-from maskwright.metrics.decisions import resample_decisions
 from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.pipeline import CaseResult, Pipeline
 
@@ -129,7 +128,7 @@ def score(answers: Sequence[CaseResult], deciding: Mapping[str, Cell]) -> dict[s
     labels = np.array([result.id in deciding for result in answers], int)
     probabilities = np.array([result.probability for result in answers], float)
     cases = [result.id for result in answers]
-    ends = decision_intervals(resample_decisions(labels, probabilities, cases))
+    ends = decision_intervals(labels, probabilities, cases)
     weights = [
         weight_of(result, deciding[result.id]) for result in answers if result.id in deciding
     ]

@@ -25,7 +25,7 @@ import typer
 
 from lookalikes import COPIES, KINDS, SIDE, Image
 from maskwright.data import open_dataset
-from maskwright.data.duplicates import near_duplicates, thumbnail
+from maskwright.data.cases.duplicates import near_duplicates, thumbnail
 from maskwright.data.parallel import in_threads
 from maskwright.errors import DataError
 from maskwright.imageio import read_image, write_image

@@ -11,7 +11,7 @@ from maskwright.config import TrainConfig, read_config
 from maskwright.data.pipeline.arrays import Arrays
 from maskwright.losses import loss
 from maskwright.tasks.semantic.network import describe_model
-from maskwright.tasks.semantic.training import segmentation
+from maskwright.tasks.semantic.training import mask_scoring, segmentation
 from maskwright.tasks.settings import make_augmentation
 from maskwright.training import Batching, Recipe
 from maskwright.training.checkpoint import State
@@ -39,7 +39,7 @@ def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
         segmentation(
             loss(config.loss),
             train,
-            num_classes=settings.num_classes,
+            scoring=mask_scoring(settings.num_classes, background=0),
             batching=Batching(
                 batch_size=config.batch_size,
                 augmentation=make_augmentation(config),

@@ -32,7 +32,6 @@ from maskwright.evaluation import EvaluateOptions
 from maskwright.inference.predictor import Predictor
 from maskwright.losses import loss
 from maskwright.metrics import decision_intervals, decision_scores, fit_temperature, tally_scores
-from maskwright.metrics.decisions import resample_decisions
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
@@ -225,7 +224,7 @@ def _pooled(found: Sequence[RegionEvaluation]) -> dict[str, object]:
         ("predicted_masks", "predicted_probabilities"),
     ):
         values = np.concatenate([getattr(one, field) for one in found])
-        ends = decision_intervals(resample_decisions(labels, values, cases))["roc_auc"]
+        ends = decision_intervals(labels, values, cases)["roc_auc"]
         told[name] = {
             "roc_auc": round(decision_scores(labels, values).roc_auc, 4),
             "interval": [round(float(end), 4) for end in ends],
@@ -263,7 +262,7 @@ def _score(found: dict[str, float], samples: Sequence[Sample], seconds: float) -
     values = np.array(list(found.values()))
     cases = [case_of.get(id_.partition("#")[0], id_) for id_, _ in keys]
     probabilities = 1 / (1 + np.exp(-values))
-    ends = decision_intervals(resample_decisions(labels, probabilities, cases))
+    ends = decision_intervals(labels, probabilities, cases)
     return {
         "roc_auc": round(decision_scores(labels, probabilities).roc_auc, 4),
         "interval": [round(float(end), 4) for end in ends["roc_auc"]],

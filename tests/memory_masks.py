@@ -1,10 +1,11 @@
 """A data set of masks in memory and a model of one line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from maskwright.data.cases.known import KnownImages
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
 from maskwright.inference import Prediction
@@ -28,6 +29,12 @@ class MemoryMasks:
     labels: Labels = LABELS
     root: Path = Path("memory")
     multilabel: bool = False
+    case_from: str = "name"
+    samples: tuple[Sample, ...] = ()
+    known: KnownImages = field(default_factory=KnownImages)
+
+    def content_hash(self, sample):
+        return sample.id
 
     def is_learned(self, _):
         return False

@@ -38,8 +38,11 @@ class Trainer:
         run.start()
         run.write_settings(settings)
         run.write_environment({"data": self.data})
-        kept = {"epoch": 1, "seconds": 1.0, "val_mean_dice": dice, "val_mean_iou": dice / 2}
-        run.write_history([kept, {**kept, "epoch": 2, "val_mean_dice": 0.01, "val_mean_iou": 0.9}])
+        kept = {"epoch": 1, "seconds": 1.0, "val_foreground_dice": dice}
+        kept["val_mean_iou"] = dice / 2
+        run.write_history(
+            [kept, {**kept, "epoch": 2, "val_foreground_dice": 0.01, "val_mean_iou": 0.9}]
+        )
         return run
 
 
@@ -70,7 +73,9 @@ def test_it_begins_with_the_settings_and_keeps_what_validates_best(data, tmp_pat
     assert all(3e-4 <= trial.values["learning_rate"] <= 3e-2 for trial in others)
     assert [trial.score for trial in found.trials] == [dice_of(t.values) for t in found.trials]
     assert found.best.score == max(trial.score for trial in found.trials)
-    assert [float(row["mean_dice"]) for row in rows(tmp_path)] == [t.score for t in found.trials]
+    assert [float(row["foreground_dice"]) for row in rows(tmp_path)] == [
+        t.score for t in found.trials
+    ]
     assert len(told) == 5
     plan = read_config(found.best_plan, {}, TrainConfig)
     assert (plan.learning_rate, plan.loss) == tuple(found.best.values.values())

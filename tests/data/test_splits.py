@@ -8,7 +8,7 @@ import pytest
 
 from drawing_samples import MASK, draw
 from maskwright.data import open_dataset
-from maskwright.data.duplicates import unite_duplicates
+from maskwright.data.cases.duplicates import unite_duplicates
 from maskwright.data.samples import Sample, separated
 from maskwright.data.splits import assign_splits, folds, make_fold
 from maskwright.data.synthetic.datasets import draw_scene

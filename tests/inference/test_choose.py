@@ -51,11 +51,10 @@ def test_small_areas_are_removed_where_there_are_specks(tmp_path):
     assert found.after == 1 > found.before
     step = next(step for step in found.steps if step.step == "min_area_px")
     assert [(one.value, one.real) for one in step.tried] == [(3, False), (10, True), (30, True)]
-    # Dice of the square 200 / 210, of the rest 2 * 924 / (924 + 914).
-    before = (200 / 210 + 2 * 914 / (924 + 914)) / 2
+    before = 200 / 210  # Dice of the square
     assert found.before == pytest.approx(before)
     assert step.tried[1].gain == pytest.approx(1 - before)
-    assert "min_area_px=10 is kept: its gain in mean Dice is real" in step.reason
+    assert "min_area_px=10 is kept: its gain in foreground Dice is real" in step.reason
 
 
 def test_nothing_is_kept_where_nothing_gains(tmp_path):
@@ -109,8 +108,8 @@ def test_more_classes_have_no_threshold_to_choose(tmp_path):
     kept = [record(predict_tunable(predictor, image), truth, sample, tmp_path)]
     found = tune_postprocessing(predictor.card, kept)
     assert found.steps[0].step == "min_area_px"
-    # Of classes 0, 1 and 1 for 0, 1 and 2: Dice 1, 2 / 3 and 0.
-    assert found.before == pytest.approx((1 + 2 / 3 + 0) / 3)
+    # Of classes 0, 1 and 1 for 0, 1 and 2: Dice 2 / 3 and 0 of the foreground.
+    assert found.before == pytest.approx((2 / 3 + 0) / 2)
 
 
 def test_a_tunable_prediction_has_the_labels_of_the_predictor():

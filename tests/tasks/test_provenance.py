@@ -8,7 +8,8 @@ import pytest
 
 import maskwright
 from maskwright.data import dataset
-from maskwright.data.duplicates import content_hash
+from maskwright.data.cases.duplicates import content_hash
+from maskwright.data.synthetic.datasets import draw_scene
 from maskwright.errors import DataError, ModelError
 from maskwright.imageio import read_image, write_image
 
@@ -68,7 +69,7 @@ def test_a_run_records_what_it_learned_from_and_was_selected_by(trained):
 def test_a_known_image_is_left_out_of_the_scores_with_a_warning(trained, grown):
     run, (data, copy) = trained[1], grown
     before = maskwright.evaluate(run, trained[0], examples=0)
-    assert before.warnings == ()
+    assert [caution.code for caution in before.warnings] == ["few_cases"]
     found = maskwright.evaluate(run, data, examples=0)
     assert copy not in {sample.id for sample in found.samples}
     assert found.warnings[0].code == "trained_on"
@@ -114,7 +115,32 @@ def test_nothing_new_is_refused_and_a_lost_record_is_told(trained, tmp_path):
         maskwright.evaluate(copy, data)
     (copy / "learned_images.json").unlink()
     found = maskwright.evaluate(copy, data, examples=0)
-    assert [caution.code for caution in found.warnings] == ["no_record"]
+    assert [caution.code for caution in found.warnings] == ["no_record", "few_cases"]
+
+
+def test_what_check_found_before_training_is_known_to_the_scores(tmp_path):
+    scene = draw_scene(np.random.default_rng(0), 256)
+    for frame in range(24):
+        window = slice(4 * frame, 4 * frame + 64)
+        write_image(tmp_path / f"data/images/v_{frame}.png", scene.image[:64, window])
+        write_image(tmp_path / f"data/masks/v_{frame}.png", scene.labels[:64, window, None])
+    data, run, told = tmp_path / "data", tmp_path / "run", []
+    options = {**QUICK, "on_message": told.append, "force": True}
+    maskwright.train(data, run, **options)
+    assert any("looks like frames of a video and lies in more than one" in text for text in told)
+    # Fewer than eight frames alone would not be taken for a video.
+    found = maskwright.evaluate(run, data, examples=0)
+    assert len(found.samples) < 8
+    assert (found.num_cases, [c.code for c in found.warnings][:2]) == (
+        1,
+        ["videos", "learned_cases"],
+    )
+    assert "1 of 1 case" in found.warnings[1].text
+    folds = maskwright.cross_validate(data, tmp_path / "cv", folds=2, **options)
+    assert folds.out_of_fold.num_cases == 1
+    (data / "data.yaml").write_text("group_by: (.+)")
+    stated = maskwright.evaluate(run, data, examples=0)
+    assert "videos" not in {caution.code for caution in stated.warnings}
 
 
 def test_images_of_one_color_are_known_by_their_names_too():

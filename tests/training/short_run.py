@@ -13,7 +13,7 @@ from scenes import network, recipe, scenes
 
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.losses import loss
-from maskwright.tasks.semantic.training import segmentation
+from maskwright.tasks.semantic.training import mask_scoring, segmentation
 from maskwright.training import Batching, TrainingLoop
 from maskwright.training.distribute import find_strategy
 from maskwright.training.steps import read
@@ -30,7 +30,7 @@ def main(folder: Path, epochs: int, resume: bool, synchronized: bool) -> None:
             loss("ce+dice"),
             scenes(20),
             scenes(6),
-            num_classes=2,
+            scoring=mask_scoring(2, background=0),
             batching=Batching(batch_size=8, augmentation=Augmentation.named("medium")),
         ),
         # Adam makes whole steps of gradients that are nothing but rounding, which differs between

@@ -7,7 +7,7 @@ from scenes import network, recipe, scenes
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.losses import loss
-from maskwright.tasks.semantic.training import segmentation
+from maskwright.tasks.semantic.training import mask_scoring, segmentation
 from maskwright.training import Batching, find_learning_rate
 from maskwright.training.lr_finder import draw_curve, suggest
 from maskwright.training.steps import read
@@ -17,7 +17,7 @@ def task():
     return segmentation(
         loss("ce"),
         scenes(16),
-        num_classes=2,
+        scoring=mask_scoring(2, background=0),
         batching=Batching(batch_size=8, augmentation=Augmentation.named("none")),
     )
 

@@ -22,15 +22,16 @@ def simulated(rng, num_cases, images=1):
 
 
 def test_features_of_four_pixels():
-    p = np.array([[0.75, 0.5], [0.25, 0.0]], np.float32)
+    p = np.array([[0.8, 0.5], [0.25, 0.0]], np.float32)
+    mirrored = np.array([[0.7, 0.5], [0.25, 0.0]], np.float32)
     mask = np.array([[True, True], [False, False]])
-    mirrored = np.array([[True, False], [False, False]])
-    # 2 * 1.25 / (2 + 1.5); entropy of a quarter is 0.811 bits and of a half 1; 2 * 1 / (2 + 1)
+    mirrored_mask = np.array([[True, False], [False, False]])
+    # Of 0.75, 0.5, 0.25 and 0: 2 * 1.25 / (2 + 1.5); the bits of 0.75 and 0.5; 2 * 1 / (2 + 1)
     bits = -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
-    np.testing.assert_allclose(
-        mask_features(p, mask, mirrored), [2.5 / 3.5, (bits + 1) / 2, 2 / 3], rtol=1e-6
-    )
-    np.testing.assert_array_equal(mask_features(p, mask & False, mask & False), [0, 0, 1])
+    found = mask_features(p, mirrored, mask, mirrored_mask)
+    np.testing.assert_allclose(found, [2.5 / 3.5, (bits + 1) / 2, 2 / 3], rtol=1e-6)
+    empty = np.zeros((2, 2), bool)
+    np.testing.assert_array_equal(mask_features(p, mirrored, empty, empty), [0, 0, 1])
 
 
 def test_soft_dice_as_it_is_where_cases_are_few():
@@ -52,12 +53,12 @@ def test_a_regression_corrects_probabilities_that_are_too_sure():
 
 
 def test_no_case_is_expected_from_itself():
-    # Where only a case of several images could tell: noise for features, and a Dice of each case.
-    rng = np.random.default_rng(0)
-    features = np.repeat(rng.uniform(0.5, 1, (80, 3)), 4, axis=0)
-    dice = np.repeat(rng.uniform(0.5, 1, 80), 4)
-    _, expected = fit_quality(features, dice, [str(i // 4) for i in range(320)])
-    assert np.corrcoef(expected, dice)[0, 1] < 0.1
+    features, dice, cases = simulated(np.random.default_rng(0), 80, images=2)
+    _, expected = fit_quality(features, dice, cases)
+    dice[:2] = 0.1  # of the first case
+    _, changed = fit_quality(features, dice, cases)
+    np.testing.assert_array_equal(changed[:2], expected[:2])
+    assert (changed[2:] != expected[2:]).mean() > 0.7
 
 
 def test_margin_of_nineteen_cases_by_hand():

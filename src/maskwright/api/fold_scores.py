@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +14,7 @@ from maskwright.config import TrainConfig
 from maskwright.data import Sample, open_dataset
 from maskwright.data.splits import HELD_OUT
 from maskwright.evaluation import EvaluateOptions, evaluate
+from maskwright.evaluation.cases import unite_known
 from maskwright.evaluation.reports.formatting import plain, write_json
 from maskwright.evaluation.reports.write import to_dict, write_report
 from maskwright.export.ensemble import write_ensemble
@@ -23,12 +23,14 @@ from maskwright.inference.cached_prediction import (
     predict_tunable,
     record,
 )
-from maskwright.inference.tune_postprocessing import TuningResult, tune_postprocessing
+from maskwright.inference.tune_postprocessing import tune_postprocessing
+from maskwright.inference.tuning_result import TuningResult
 from maskwright.metrics import Scores
 from maskwright.tasks.provenance import without_learned
+from maskwright.tasks.semantic.evaluation.compare import merge_cautions
 from maskwright.tasks.semantic.evaluation.report import semantic_report
 from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
-from maskwright.tasks.semantic.evaluation.scores import MEANS, SemanticEvaluation
+from maskwright.tasks.semantic.evaluation.scores import FOREGROUND, MEANS, SemanticEvaluation
 from maskwright.types import OnMessage
 
 FOLDS_FILE = "folds.json"
@@ -67,6 +69,7 @@ def score_folds(
     members: list[SemanticEvaluation] = []
     cached: list[CachedPrediction] = []
     options = EvaluateOptions(split=HELD_OUT, examples=1)
+    hashes: dict[Path, str] = {}
     with TemporaryDirectory(dir=out, prefix=SCRATCH) as folder:
 
         def keep(sample: Sample, _image: Any, truth: Any, prediction: Any) -> None:
@@ -76,15 +79,21 @@ def score_folds(
             on_message(f"Scoring fold {number} …")
             division = {**config.division(), "fold": (number, len(runs))}
             predictor = load(run)
-            dataset, seen = without_learned(open_dataset(data, **division), HELD_OUT, run)
+            dataset = replace(open_dataset(data, **division), hashes=hashes)
+            dataset, seen = without_learned(dataset, HELD_OUT, run)
             scorer = SemanticScorer(dataset, predictor.card, options)
             member = evaluate(partial(predict_tunable, predictor), scorer, [keep])
             members.append(replace(member, warnings=(*seen, *member.warnings)))
+        # What lies in several folds is one case, too.
+        pooled = _pool(runs, members)
+        pooled = replace(pooled, samples=tuple(unite_known(dataset, pooled.samples)))
+        pooled = replace(pooled, warnings=(*pooled.warnings, *pooled.case_cautions()))
         on_message("Tuning threshold and postprocessing …")
+        cases = [sample.together for sample in pooled.samples]
+        cached = [replace(c, case=case) for c, case in zip(cached, cases, strict=True)]
         choice = tune_postprocessing(members[0].card, cached)
     for step in choice.steps:
         on_message(step.reason)
-    pooled = _pool(members)
     write_report(semantic_report(pooled), out / "evaluation" / HELD_OUT, run=out)
     write_json(choice.to_dict(), out / "postprocessing.json")
     write_json(_scores(runs, members, pooled), out / FOLDS_FILE)
@@ -93,22 +102,22 @@ def score_folds(
     return Folds(out, tuple(runs), pooled, tuple(members), choice)
 
 
-def _pool(members: Sequence[SemanticEvaluation]) -> SemanticEvaluation:
+def _pool(runs: Sequence[Path], members: Sequence[SemanticEvaluation]) -> SemanticEvaluation:
     """All folds as one evaluation."""
 
     def joined(name: str) -> tuple[Any, ...]:
         return tuple(item for member in members for item in getattr(member, name))
 
-    pooled = replace(
+    names = [run.name for run in runs]
+    return replace(
         members[0],
         samples=joined("samples"),
         counts=np.sum([member.counts for member in members], axis=0),
         tallies=np.concatenate([member.tallies for member in members]),
         skipped=joined("skipped"),
         examples=tuple(sorted(joined("examples"), key=lambda each: _RANKS.index(each.rank))),
+        warnings=merge_cautions(names, [member.warnings for member in members]),
     )
-    warnings = sorted(set(joined("warnings")), key=attrgetter("text"))
-    return replace(pooled, warnings=(*warnings, *pooled.case_cautions()))
 
 
 def _scores(
@@ -117,7 +126,7 @@ def _scores(
     """What `folds.json` holds: scores of each fold and of all, with intervals by case."""
     pooled_scores = to_dict(semantic_report(pooled))
     wanted = (
-        *(*(mean.key for mean in MEANS), "per_class", "intervals", "level"),
+        *(*(mean.key for mean in pooled.means), "per_class", "intervals", "level"),
         *("images", "cases", "scored_at", "warnings"),
     )
     return {
@@ -139,5 +148,5 @@ def _scores(
 
 
 def mean_scores(scores: Scores) -> dict[str, Any]:
-    """The `MEANS` of scores, or of intervals, for JSON."""
-    return {mean.key: plain(getattr(scores, mean.key)) for mean in MEANS}
+    """The means of scores, or of intervals, for JSON."""
+    return {mean.key: plain(getattr(scores, mean.key)) for mean in (*FOREGROUND, *MEANS)}

@@ -36,7 +36,7 @@ def search(
     trials: int = 20,
     plan: str | Path | None = None,
     vary: Sequence[str] = (),
-    score: SearchScore = "mean_dice",
+    score: SearchScore = "foreground_dice",
     resume: bool = False,
     on_message: OnMessage = show_alert,
     **settings: Unpack[TrainSettings],
@@ -55,7 +55,7 @@ def search(
         out: Folder for `search.json`, `trials.csv`, `best.yaml`, and a run for each trial.
         trials: How many there are to be in all, those from before a resume among them.
         vary: Names in `SPACE`; those of `USUAL` that these settings leave open when empty.
-        score: Of the epoch with the highest mean Dice, whose weights a run keeps.
+        score: Of the epoch with the highest foreground Dice, whose weights a run keeps.
         resume: Go on with the search in `out`, with all that it began with but for `trials`.
         settings: Fields of `TrainConfig`, which override those of the plan; `minutes` or `epochs`
             is the budget of each trial, ten minutes by default.
@@ -177,11 +177,11 @@ def _run(
         keras.utils.clear_session()
     shutil.rmtree(run.checkpoint_file.parent)  # nothing is left to go on with
     history = run.read_history()
-    validated = [row for row in history if "val_mean_dice" in row]
+    validated = [row for row in history if "val_foreground_dice" in row]
     if not validated:
         reason = "No validation gave a score, as where all their pixels are ignored."
         return Trial(number, dict(values), None, 0.0, reason), None
-    best = max(validated, key=lambda row: row["val_mean_dice"])
+    best = max(validated, key=lambda row: row["val_foreground_dice"])
     trial = Trial(number, dict(values), best[f"val_{score}"], history[-1]["seconds"])
     return trial, run.read_environment()["data"]
 

@@ -15,11 +15,12 @@ from maskwright.imageio import write_text
 from maskwright.metrics import Paired, paired_difference
 from maskwright.metrics.paired import shared_level, verdict
 from maskwright.planning.plan import comment
+from maskwright.tasks.semantic.evaluation.scores import background_of
 
 CHOICE_FILE = "choice.json"
 """Name of the scores of all plans, in the folder of a comparison."""
 
-_SCORE = "mean_dice"
+_SCORE = "foreground_dice"
 
 Pairs = Mapping[tuple[str, str], Paired]
 
@@ -54,7 +55,7 @@ def choose_plan(
     reason = _reason(names, chosen, pairs)
     lines = [
         f"Chosen of {len(names)} plans, each trained for {minutes:.3g} minutes on the same {folds} "
-        f"folds, by mean Dice (95 % interval) on images that the models never saw:"
+        f"folds, by foreground Dice (95 % interval) on images that the models never saw:"
     ]
     for name, result in results.items():
         interval = span(getattr(result.out_of_fold.intervals, _SCORE)) or "no interval"
@@ -91,7 +92,9 @@ def _pairs(results: Mapping[str, Folds]) -> Pairs:
         rows = [np.array([places[name][s.id] for s in shared]) for name in (first, second)]
         cases = [sample.together for sample in shared]
         tallies = a.tallies[rows[0]], b.tallies[rows[1]]
-        pairs[first, second] = paired_difference(*tallies, cases, level=level)
+        pairs[first, second] = paired_difference(
+            *tallies, cases, background=background_of(a.card), level=level
+        )
     return pairs
 
 

@@ -4,17 +4,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from maskwright.api.search_space import choose_space, with_values
 from maskwright.config import TrainConfig, read_config
+from maskwright.data.samples import join_words
 from maskwright.errors import ConfigError
 from maskwright.imageio import check_start, dump_yaml, write_table, write_text
 
 SEARCH_FILE = "search.json"
 """Name of the record of a search, in its folder."""
 
-SearchScore = Literal["mean_dice", "mean_iou"]
+SearchScore = Literal["foreground_dice", "foreground_iou", "mean_dice", "mean_iou"]
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def open_record(
         record = json.loads((out / SEARCH_FILE).read_text(encoding="utf-8"))
         _check_same(record, read_config(plan, settings, TrainConfig), vary)
         return record
-    if score not in ("mean_dice", "mean_iou"):
-        raise ConfigError(f"Expected the score mean_dice or mean_iou; received {score!r}.")
+    if score not in (known := get_args(SearchScore)):
+        raise ConfigError(f"Expected the score {join_words(known, ' or ')}; received {score!r}.")
     config = read_config(plan, settings, TrainConfig).with_budget()
     return {
         "settings": config.effective(),

@@ -89,8 +89,11 @@ def search(
         Option(help="Setting to vary instead of the default ones; can be repeated."),
     ] = None,
     score: Annotated[
-        Literal["mean_dice", "mean_iou"], Option(help="Validation score to maximize.")
-    ] = "mean_dice",
+        Literal["foreground_dice", "foreground_iou", "mean_dice", "mean_iou"],
+        Option(
+            help="Validation score to maximize; the mean of all classes where none is background."
+        ),
+    ] = "foreground_dice",
     resume: options.Resume = False,
     as_json: options.Json = False,
 ) -> None:

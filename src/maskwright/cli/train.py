@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from itertools import chain, count
+from math import isnan
 from pathlib import Path
 from typing import Annotated
 
@@ -44,10 +45,11 @@ def train(
             on_message=print_message,
             **given,
         )
-        total, ends = joined.out_of_fold.total, joined.out_of_fold.intervals
+        total, ends = joined.out_of_fold.total, joined.out_of_fold.intervals.foreground_dice
+        interval = "" if isnan(ends[0]) else f" (95 % {ends[0]:.3f} to {ends[1]:.3f})"
         print_message(
-            f"{len(joined.runs)} folds; mean Dice of held-out images: "
-            f"{total.mean_dice:.3f} (95 % {ends.mean_dice[0]:.3f} to {ends.mean_dice[1]:.3f}); see "
+            f"{len(joined.runs)} folds; foreground Dice of held-out images: "
+            f"{total.foreground_dice:.3f}{interval}; see "
             f"{joined.folder / 'evaluation' / 'held_out' / 'report.html'}."
         )
         echo(joined.folder)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.duplicates import content_hash
+from maskwright.data.cases.duplicates import content_hash
+from maskwright.data.cases.known import KnownImages
 from maskwright.data.encodings.encoding import Encoding
 from maskwright.data.object_files import number_components, read_listed
 from maskwright.data.readers.mask_fit import (
@@ -46,7 +47,7 @@ class DataSet:
         origin: What `open_dataset` was given; its samples may lie elsewhere, if it was converted.
         doubts: What data.yaml must settle before the data set is used.
         fit: What is done to masks so that they lie on their images.
-        learned: Hashes of images that are not to be scored, as a model has seen them.
+        known: What is recorded of images, such as those that a model has seen.
         ignored_as: Label of what masks ignore; not of pixels for which an image has no data.
     """
 
@@ -69,7 +70,7 @@ class DataSet:
     doubts: tuple[Doubt, ...] = ()
     origin: str = field(default="", compare=False)
     fit: MaskFit = AS_STORED
-    learned: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    known: KnownImages = field(default=KnownImages(), compare=False, repr=False)
     ignored_as: int = IGNORE_LABEL
 
     @property
@@ -144,7 +145,7 @@ class DataSet:
 
     def is_learned(self, sample: Sample) -> bool:
         """Whether a model has seen an image, whatever its name; read already, it is not decoded."""
-        return bool(self.learned) and self.content_hash(sample) in self.learned
+        return bool(self.known.learned) and self.content_hash(sample) in self.known.learned
 
     def read_mask(self, sample: Sample) -> np.ndarray:
         """Labels `(h, w)` int32: mask files united, later ones on top; ignored outside the view."""

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from maskwright.data.cases.known import KnownImages
 from maskwright.data.dataset import DataSet
 from maskwright.data.parallel import in_threads
 from maskwright.errors import ModelError
@@ -13,6 +15,7 @@ from maskwright.imageio import write_text
 from maskwright.model_card import LEARNED_FILE
 
 _SPLITS = ("train", "val")
+_GROUPS = ("copies", "videos")
 
 
 @dataclass(frozen=True)
@@ -20,50 +23,68 @@ class LearnedImages:
     """Hashes, as `DataSet.content_hash` gives them, of images that models have seen.
 
     `train` are those that a model learned from, `val` those that its weights, thresholds or
-    temperature were selected by.
+    temperature were selected by. Of all images of their data, `copies` and `videos` are groups
+    that belong together, as in `KnownImages`.
     """
 
     train: frozenset[str] = frozenset()
     val: frozenset[str] = frozenset()
+    copies: tuple[frozenset[str], ...] = ()
+    videos: tuple[frozenset[str], ...] = ()
 
-    def seen(self, split: str) -> frozenset[str]:
-        """Images that do not belong into the scores of a split: all but those it is made of."""
-        return {"train": frozenset[str](), "val": self.train}.get(split, self.train | self.val)
+    def known(self, split: str) -> KnownImages:
+        """What is recorded, as it concerns the scores of a split.
+
+        No image belongs into these that a model has seen, but for those that the split is made of.
+        """
+        learned = {"train": frozenset[str](), "val": self.train}.get(split, self.train | self.val)
+        return KnownImages(learned, self.copies, self.videos)
 
     @classmethod
     def read(cls, folders: Iterable[Path]) -> Self:
         """Images of all models in some folders; `ModelError` where a record cannot be read."""
-        recorded: dict[str, set[str]] = {split: set() for split in _SPLITS}
-        for folder in folders:
-            for split, hashes in _read(folder).items():
-                recorded[split] |= set(hashes)
-        return cls(*(frozenset(recorded[split]) for split in _SPLITS))
+        records = [_read(folder) for folder in folders]
+
+        def joined(key: str) -> Iterable[Any]:
+            return chain.from_iterable(record[key] for record in records)
+
+        copies, videos = (tuple(dict.fromkeys(map(frozenset, joined(key)))) for key in _GROUPS)
+        return cls(frozenset(joined("train")), frozenset(joined("val")), copies, videos)
 
 
 def write_learned(folder: Path, dataset: DataSet) -> None:
-    """Record the images of a data set in the folder of a run: hashes by split and by id."""
+    """Record the images of a data set in the folder of a run: hashes by split and by id.
+
+    With the hashes of copies and frames of videos, whatever their split.
+    """
     samples = [sample for sample in dataset.samples if sample.split in _SPLITS]
     hashes = list(in_threads(dataset.content_hash, samples, "Recording images"))
     recorded = [(s, h) for s, h in zip(samples, hashes, strict=True) if h is not None]
-    record = {split: {s.id: h for s, h in recorded if s.split == split} for split in _SPLITS}
+    record: dict[str, Any] = {
+        split: {s.id: h for s, h in recorded if s.split == split} for split in _SPLITS
+    }
+    record |= {key: [sorted(group) for group in getattr(dataset.known, key)] for key in _GROUPS}
     write_text(folder / LEARNED_FILE, json.dumps(record, indent=1) + "\n")
 
 
 def export_learned(run: Path, folder: Path) -> None:
     """Write the record of a run for an exported model: hashes alone, no names of images."""
     if (run / LEARNED_FILE).is_file():
-        record = {split: sorted(hashes) for split, hashes in _read(run).items()}
+        record = {key: sorted(hashes) for key, hashes in _read(run).items()}
         write_text(folder / LEARNED_FILE, json.dumps(record) + "\n")
 
 
-def _read(folder: Path) -> dict[str, list[str]]:
-    """Hashes of each split."""
+def _read(folder: Path) -> dict[str, Any]:
+    """Hashes of each split, and groups of them."""
     path = folder / LEARNED_FILE
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        groups = {key: record.pop(key, []) for key in _GROUPS}
         recorded = {s: [*(v.values() if isinstance(v, dict) else v)] for s, v in record.items()}
         if recorded.keys() != set(_SPLITS) or not all(
-            isinstance(each, str) for hashes in recorded.values() for each in hashes
+            isinstance(each, str)
+            for hashes in (*recorded.values(), *chain(*groups.values()))
+            for each in hashes
         ):
             raise ValueError("other keys or values than expected")
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -72,4 +93,4 @@ def _read(folder: Path) -> dict[str, list[str]]:
         raise ModelError(
             f"{path} is no record of training images ({reason}); copy or export the model again."
         ) from None
-    return recorded
+    return {**recorded, **groups}

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from maskwright.arguments import check_options, checked
+from maskwright.data.cases.duplicates import unite_duplicates as unite
 from maskwright.data.dataset import DataSet
-from maskwright.data.duplicates import unite_duplicates as unite
 from maskwright.data.encodings.evidence import lossy_masks
 from maskwright.data.readers.class_files import read_class_files
 from maskwright.data.readers.description import MULTILABEL, READING, Description, write_description

@@ -12,6 +12,7 @@ import numpy as np
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample, counted
 from maskwright.errors import DataError
+from maskwright.evaluation.cases import CaseFinder
 from maskwright.evaluation.result import Caution, EvaluateOptions, Evaluation, Skipped
 from maskwright.inference.pixels import pixel_warnings
 
@@ -27,9 +28,9 @@ Consumer = Callable[[Sample, np.ndarray, Truth, Predicted], object]
 class Scorer(Protocol[Truth, Predicted_contra, Result_co]):
     """Compares predictions with ground truth, image by image; one for each task.
 
-    `source` is the data set, with its `root`, the samples `of` a split, and whether an image
-    `is_learned`, so that it is not scored; `card` is that of the model; `workers` threads read
-    ahead, 1 where a single image may fill the memory, else `None`.
+    `source` is the data set, with the samples `of` a split, and what is `known` of images, some of
+    which are not scored; `card` is that of the model; `workers` threads read ahead, 1 where a
+    single image may fill the memory, else `None`.
     """
 
     source: Any
@@ -68,6 +69,7 @@ def evaluate(
     learned: list[Sample] = []
     skipped: list[Skipped] = []
     cautions: dict[str, None] = {}
+    finder = CaseFinder(scorer.source, samples)
     read, title = partial(attempt, scorer.read), f"Scoring {split}"
     reading = in_threads(read, samples, title, workers=scorer.workers, ahead=1)
     for sample, entry in zip(samples, reading, strict=True):
@@ -84,6 +86,7 @@ def evaluate(
             skipped.append(Skipped(sample, str(error)))
             continue
         scored.append(sample)
+        finder.add(sample, image)
         cautions |= dict.fromkeys(pixel_warnings(image, scorer.card))
         for consume in consumers:
             consume(sample, image, truth, prediction)
@@ -99,10 +102,11 @@ def evaluate(
             f"Expected images with ground truth in the split {split!r}; none of its "
             f"{len(samples)} could be scored.{first}"
         )
+    united, cases = finder.unite(scored, learned)
     base = Evaluation(
         card=scorer.card,
         data=scorer.source.root,
-        samples=tuple(scored),
+        samples=tuple(united),
         skipped=tuple(skipped),
         options=scorer.options,
     )
@@ -114,7 +118,7 @@ def evaluate(
             f"model learned from or was selected by, such as {min(s.id for s in learned)}."
         )
         notes.append(Caution("trained_on", text))
-    return replace(result, warnings=(*notes, *result.warnings))
+    return replace(result, warnings=(*notes, *cases, *result.warnings))
 
 
 def pack(prediction: Any) -> bytes:

@@ -10,7 +10,8 @@ from maskwright.inference.output_paths import Failure
 from maskwright.inference.postprocess import clean
 from maskwright.inference.predictor import Flips, Prediction, Predictor
 from maskwright.inference.tiling import predict_tiled
-from maskwright.inference.tune_postprocessing import TuningResult, tune_postprocessing
+from maskwright.inference.tune_postprocessing import tune_postprocessing
+from maskwright.inference.tuning_result import TuningResult
 
 __all__ = [
     "LARGE_PIXELS",

@@ -1,7 +1,6 @@
 """Threshold and cleaning chosen on images that a model never saw, where their gain is real."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -9,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from maskwright.data.parallel import in_threads
-from maskwright.data.samples import counted
+from maskwright.data.samples import counted, join_words
 from maskwright.errors import ConfigError, DataError
 from maskwright.inference.cached_prediction import THRESHOLDS, CachedPrediction
 from maskwright.inference.postprocess import clean
+from maskwright.inference.tuning_result import Candidate, Stage, TuningResult
 from maskwright.metrics import Paired, confusion, paired_difference, tally, tally_scores
 from maskwright.metrics.paired import SWAPS, fewest_cases, shared_level
 from maskwright.model_card import SemanticCard
@@ -23,13 +23,14 @@ _AREA_SHARES = (0.01, 0.03, 0.1, 0.3)
 # all threads in one place (gh-106905): two at once now and then end in a SystemError.
 _ONE_HEADER_AT_A_TIME = Lock()
 
-SCORES = {"mean_dice": "mean Dice", "mean_iou": "mean IoU"}
+SCORES = {
+    "foreground_dice": "foreground Dice",
+    "foreground_iou": "foreground IoU",
+    "mean_dice": "mean Dice",
+    "mean_iou": "mean IoU",
+}
 """Scores to choose by, and what they are called."""
 
-_NOTE = (
-    "Chosen on images that the models had not seen; all candidates of all steps share one level. "
-    "`after` is of the same images, and so a little too good: score the test split."
-)
 _NAMES = {
     "threshold": "threshold",
     "min_area_px": "smallest area",
@@ -38,57 +39,11 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A value, its score, its gain over doing nothing, and whether that is shown to be real.
-
-    `p` is the chance of such a gain where there is none, see `paired_difference`.
-    """
-
-    value: Any
-    score: float
-    gain: float
-    interval: Sequence[float]
-    p: float
-    real: bool
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A step of the choice: what was selected, `None` for nothing, why, and what was tried."""
-
-    step: str
-    selected: Any
-    reason: str
-    level: float
-    tried: tuple[Candidate, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TuningResult:
-    """What goes on a card, all that was tried for it, and the score before and after."""
-
-    decisions: Mapping[str, Any]
-    score: str
-    before: float
-    after: float
-    note: str = _NOTE
-    images: int
-    cases: int
-    swaps: int
-    seed: int
-    steps: tuple[Stage, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values as `postprocessing.json` holds them, `None` where there is no interval."""
-        return _plain(asdict(self))
-
-
 def tune_postprocessing(
     card: SemanticCard,
     decided: Sequence[CachedPrediction],
     *,
-    score: str = "mean_dice",
+    score: str = "foreground_dice",
     swaps: int = SWAPS,
     seed: int = 0,
 ) -> TuningResult:
@@ -106,7 +61,9 @@ def tune_postprocessing(
         swaps: Drawn for each test, as in `paired_difference`.
     """
     if score not in SCORES:
-        raise ConfigError(f"Expected to choose by {' or '.join(SCORES)}; received {score!r}.")
+        raise ConfigError(
+            f"Expected to choose by {join_words(list(SCORES), ' or ')}; received {score!r}."
+        )
     if not decided:
         raise DataError("Expected decisions on one or more images to choose by; received none.")
     cases = [prediction.case for prediction in decided]
@@ -118,14 +75,21 @@ def tune_postprocessing(
         "fill_holes_px": card.fill_holes_px,
     }
     best = _tallies(card, decided, [chosen])[:, 0]
-    before = float(getattr(tally_scores(best.sum(0)), score))
+    before = _score(card, best, score)
     steps = []
     wanted = {
         name: [value for value in values if value != chosen[name]]
         for name, values in _candidates(card, decided).items()
     }
     level = shared_level(sum(map(len, wanted.values())))
-    gain = partial(paired_difference, cases=cases, swaps=swaps, seed=seed, level=level)
+    gain = partial(
+        paired_difference,
+        cases=cases,
+        background=card.labels.background,
+        swaps=swaps,
+        seed=seed,
+        level=level,
+    )
     for name, values in wanted.items():
         tallies = _tallies(card, decided, [{**chosen, name: value} for value in values])
         pairs = (gain(tallies[:, place], best) for place in range(len(values)))
@@ -141,13 +105,18 @@ def tune_postprocessing(
         decisions={**chosen, "threshold": threshold},
         score=score,
         before=before,
-        after=float(getattr(tally_scores(best.sum(0)), score)),
+        after=_score(card, best, score),
         images=len(decided),
         cases=len(set(cases)),
         swaps=swaps,
         seed=seed,
         steps=tuple(steps),
     )
+
+
+def _score(card: SemanticCard, tallies: np.ndarray, score: str) -> float:
+    """One of `SCORES` of all pixels."""
+    return float(getattr(tally_scores(tallies.sum(axis=0), card.labels.background), score))
 
 
 def _candidates(card: SemanticCard, decided: Sequence[CachedPrediction]) -> dict[str, list[Any]]:
@@ -229,12 +198,3 @@ def _reason_for(
         f"The {called} stays: the gain in {SCORES[score]} of the {which} value tried, "
         f"{best.value}, is not shown ({gain})."
     )
-
-
-def _plain(value: Any) -> Any:
-    """Values as JSON holds them: `None` where a number or an interval is not defined."""
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, list | float) and np.isnan(value).any() else value

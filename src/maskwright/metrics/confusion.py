@@ -17,8 +17,14 @@ EMPTY_RULE = (
 )
 """The rule for empty masks; printed wherever scores are."""
 
-TRUTH = 0
-"""Row of a tally that holds the sizes of the truth."""
+IMAGE_RULE = (
+    "Over images, a class counts in those whose ground truth holds it; what is predicted in the "
+    "others is told apart, as false alarms."
+)
+"""The rule for means over images."""
+
+TRUTH, PREDICTED = 0, 1
+"""Rows of a tally that hold the sizes of the truth and of the prediction."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,8 @@ class Scores:
 
     A value is nan where it would be 0 / 0: see `EMPTY_RULE`. Precision of a class is undefined
     where it was never predicted, recall where it is not in the truth. The first four are
-    `(…, classes)`; the means over classes with a score, and the share of right pixels, are `(…)`.
+    `(…, classes)`; means over classes with a score, of all and of those that are not background,
+    and the share of right pixels, are `(…)`.
     """
 
     iou: np.ndarray
@@ -36,6 +43,8 @@ class Scores:
     recall: np.ndarray
     mean_iou: np.ndarray
     mean_dice: np.ndarray
+    foreground_iou: np.ndarray
+    foreground_dice: np.ndarray
     pixel_accuracy: np.ndarray
 
 
@@ -97,16 +106,26 @@ def layer_tally(counts: np.ndarray) -> np.ndarray:
     return np.stack([counts[:, 1].sum(-1), counts[..., 1].sum(-1), counts[:, 1, 1]])
 
 
-def scores(counts: np.ndarray) -> Scores:
+def scores(counts: np.ndarray, background: int | None = None) -> Scores:
     """Scores from counts, `(…, classes, classes)`; rows are true classes, columns predicted."""
-    return tally_scores(tally(counts))
+    return tally_scores(tally(counts), background)
 
 
-def tally_scores(tallies: np.ndarray) -> Scores:
-    """Scores from tallies, `(…, 3, classes)`, as `tally` makes them."""
+def tally_scores(
+    tallies: np.ndarray, background: int | None = None, *, held_only: bool = False
+) -> Scores:
+    """Scores from tallies, `(…, 3, classes)`, as `tally` makes them.
+
+    `background` is the class that the foreground means leave out, `None` for no such. With
+    `held_only`, a class has scores only where the truth holds it, as befits means over images: what
+    is predicted where it is not is told apart, see `false_areas`.
+    """
     truth, predicted, overlap = np.moveaxis(tallies, -2, 0)
     iou = ratio(overlap, truth + predicted - overlap)
     dice = ratio(2 * overlap, truth + predicted)
+    if held_only:
+        iou, dice = (np.where(truth > 0, values, np.nan) for values in (iou, dice))
+    front = foreground(tallies.shape[-1], background)
     return Scores(
         iou=iou,
         dice=dice,
@@ -114,8 +133,15 @@ def tally_scores(tallies: np.ndarray) -> Scores:
         recall=ratio(overlap, truth),
         mean_iou=defined_mean(iou, axis=-1),
         mean_dice=defined_mean(dice, axis=-1),
+        foreground_iou=defined_mean(iou[..., front], axis=-1),
+        foreground_dice=defined_mean(dice[..., front], axis=-1),
         pixel_accuracy=ratio(overlap.sum(-1), truth.sum(-1)),
     )
+
+
+def foreground(num_classes: int, background: int | None) -> np.ndarray:
+    """Labels of the classes that are not background, `(classes,)`."""
+    return np.array([label for label in range(num_classes) if label != background], np.int64)
 
 
 def defined_mean(values: np.ndarray, axis: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
-from maskwright.metrics.confusion import TRUTH, Scores, ratio, tally_scores
+from maskwright.metrics.confusion import TRUTH, Scores, foreground, ratio, tally_scores
 
 FEWEST_CASES = 6
 """Cases from which on there are intervals and verdicts: of five, all favor one side by chance in
@@ -18,6 +18,7 @@ ADVISED_CASES = 30
 """Cases below which intervals are told to rest on few."""
 
 LEVEL = 0.95
+_ROUNDING = 1e-12  # of scores that are equal
 _CHUNK = 4_000_000  # weights held at once, 32 MB
 
 
@@ -81,40 +82,62 @@ def jackknife_interval(
         reach = stdtrit(freedom, (1 + level) / 2) * error
         if not bounded:
             ends = np.stack([value - reach, value + reach])
-            return np.where(error > 0, ends, np.nan)
+            return np.where(error > _ROUNDING, ends, np.nan)
         reach = reach / (value * (1 - value))
         ends = expit(np.stack([logit(value) - reach, logit(value) + reach]))
     held = np.maximum(num_cases if support is None else support, 1)
     bound = np.broadcast_to(((1 - level) / 2) ** (1 / held), value.shape)
     ends = np.where(value == 1, [bound, np.ones_like(bound)], ends)
     ends = np.where(value == 0, [np.zeros_like(bound), 1 - bound], ends)
-    moved = (error > 0) | (value == 0) | (value == 1)
+    moved = (error > _ROUNDING) | (value == 0) | (value == 1)
     defined = moved & ~np.isnan(value) & ~np.isnan(without).any(axis=0)
     return np.where(defined, ends, np.nan)
 
 
-def score_intervals(tallies: np.ndarray, cases: Sequence[Hashable], level: float = LEVEL) -> Scores:
+def score_intervals(
+    tallies: np.ndarray,
+    cases: Sequence[Hashable],
+    background: int | None = None,
+    level: float = LEVEL,
+) -> Scores:
     """Intervals of the scores of all pixels, `(2,)` and `(2, classes)`, from those of images.
 
-    `tallies` are `(n, 3, classes)`, see `metrics.tally`. A class that fewer than `FEWEST_CASES`
-    hold has none, and with it none of the means over classes.
+    `tallies` are `(n, 3, classes)`, see `metrics.tally`; `background` as of `tally_scores`. A class
+    that fewer than `FEWEST_CASES` hold has none, and with it none of the means over it.
     """
     sums = add_by_case(tallies, cases)
     total = sums.sum(axis=0)
-    scores, without = vars(tally_scores(total)), vars(tally_scores(total - sums))
+    scores, without = (vars(tally_scores(part, background)) for part in (total, total - sums))
     held = cases_with_class(tallies, cases)
     ends = {
         key: jackknife_interval(value, without[key], level, support=held if value.ndim else None)
         for key, value in scores.items()
     }
-    few = held < FEWEST_CASES
-    scored = ~np.isnan(scores["iou"])
+    blank = few_cases(tallies, cases, ~np.isnan(scores["iou"]), background)
     for key, value in ends.items():
-        if value.ndim == 2:
-            value[:, few] = np.nan
-        elif key.startswith("mean") and (few & scored).any():
-            value[:] = np.nan
+        value[..., blank[key]] = np.nan
     return Scores(**ends)
+
+
+def few_cases(
+    tallies: np.ndarray,
+    cases: Sequence[Hashable],
+    scored: np.ndarray,
+    background: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Whether each field of `Scores` rests on fewer than `FEWEST_CASES`, `()` or `(classes,)`.
+
+    A mean over classes does where one of its classes that has a score (`scored`, `(classes,)`)
+    does.
+    """
+    few = cases_with_class(tallies, cases) < FEWEST_CASES
+    front = foreground(len(few), background)
+    return {
+        **dict.fromkeys(("iou", "dice", "precision", "recall"), few),
+        **dict.fromkeys(("mean_iou", "mean_dice"), (few & scored).any()),
+        **dict.fromkeys(("foreground_iou", "foreground_dice"), (few & scored)[front].any()),
+        "pixel_accuracy": np.array(len(set(cases)) < FEWEST_CASES),
+    }
 
 
 def cases_with_class(tallies: np.ndarray, cases: Sequence[Hashable]) -> np.ndarray:

@@ -8,10 +8,9 @@ import numpy as np
 from maskwright.errors import DataError
 from maskwright.metrics.confusion import Scores, tally_scores
 from maskwright.metrics.intervals import (
-    FEWEST_CASES,
     LEVEL,
     add_by_case,
-    cases_with_class,
+    few_cases,
     jackknife_interval,
 )
 
@@ -53,6 +52,7 @@ def paired_difference(
     tallies_b: np.ndarray,
     cases: Sequence[Hashable],
     *,
+    background: int | None = None,
     swaps: int = SWAPS,
     seed: int = 0,
     level: float = LEVEL,
@@ -66,7 +66,8 @@ def paired_difference(
     `jackknife_interval`, and need not agree with the test to the last digit.
 
     Tallies are those of each image by one model, `(n, 3, classes)`, as `tally` makes them, and
-    those of the same images by the other; `cases` is the case of each image.
+    those of the same images by the other; `cases` is the case of each image, `background` as of
+    `tally_scores`.
 
     Raises:
         DataError: If the tallies and cases are not of the same images and classes.
@@ -81,20 +82,17 @@ def paired_difference(
         )
     both = add_by_case(np.stack([tallies_a, tallies_b], axis=1), cases)
     total = both.sum(axis=0)
-    sides, without = vars(tally_scores(total)), vars(tally_scores(total - both))
+    sides, without = (vars(tally_scores(part, background)) for part in (total, total - both))
     a, b = (Scores(**{name: value[side] for name, value in sides.items()}) for side in (0, 1))
     gain = {name: value[0] - value[1] for name, value in sides.items()}
     ends = {
         name: jackknife_interval(gain[name], value[:, 0] - value[:, 1], level, bounded=False)
         for name, value in without.items()
     }
-    p = _chances(both, gain, swaps, seed)
-    few = np.array(cases_with_class(tallies_a, cases) < FEWEST_CASES)
-    for name, value in gain.items():
-        if value.ndim:
-            ends[name][:, few] = p[name][few] = np.nan
-        elif len(both) < FEWEST_CASES or (name.startswith("mean") and _rests_on(few, a, b)):
-            ends[name], p[name] = np.full(2, np.nan), np.array(np.nan)
+    p = _chances(both, gain, background, swaps, seed)
+    scored = ~(np.isnan(a.iou) & np.isnan(b.iou))
+    for name, blank in few_cases(tallies_a, cases, scored, background).items():
+        ends[name][..., blank] = p[name][..., blank] = np.nan
     return Paired(a, b, Scores(**gain), Scores(**ends), Scores(**p), len(both), level)
 
 
@@ -139,14 +137,12 @@ def shared_level(comparisons: int, level: float = LEVEL) -> float:
     return 1 - (1 - level) / max(comparisons, 1)
 
 
-def _rests_on(few: np.ndarray, a: Scores, b: Scores) -> bool:
-    """Whether means over classes hold one of those that few cases have."""
-    scored = ~(np.isnan(a.iou) & np.isnan(b.iou))
-    return bool((few & scored).any())
-
-
 def _chances(
-    both: np.ndarray, gain: dict[str, np.ndarray], swaps: int, seed: int
+    both: np.ndarray,
+    gain: dict[str, np.ndarray],
+    background: int | None,
+    swaps: int,
+    seed: int,
 ) -> dict[str, np.ndarray]:
     """Chance of each difference by swapping within cases `(cases, 2, 3, classes)`."""
     num_cases = len(both)
@@ -162,7 +158,8 @@ def _chances(
     step = max(1, _CHUNK // apart.shape[1])
     for start in range(0, len(swapped), step):
         moved = (swapped[start : start + step] @ apart).reshape(-1, *total.shape[1:])
-        first, second = vars(tally_scores(total[0] + moved)), vars(tally_scores(total[1] - moved))
+        sides = total[0] + moved, total[1] - moved
+        first, second = (vars(tally_scores(side, background)) for side in sides)
         for name, value in gain.items():
             other = np.abs(first[name] - second[name])
             # Without a score in one of the two, the difference is as large as can be.

@@ -44,8 +44,7 @@ def without_learned(
     if unknown:
         text = f"{unknown[0]} has no {LEARNED_FILE}: images that it learned from may be scored."
         cautions.append(Caution("no_record", text))
-    seen = learned_images(*models).seen(split)
-    return replace(dataset, learned=seen), tuple(cautions)
+    return replace(dataset, known=learned_images(*models).known(split)), tuple(cautions)
 
 
 def learned_images(*models: Path) -> LearnedImages:

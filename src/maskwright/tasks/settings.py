@@ -1,13 +1,13 @@
 """Settings become what they stand for, in the same way for every task: data set, augmentation."""
 
 from collections.abc import Collection, Sequence, Sized
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from maskwright.config import RunConfig
 from maskwright.data import DataSet, open_dataset
-from maskwright.data.audit.audit import audit
+from maskwright.data.audit.audit import audit, group_related
 from maskwright.data.audit.audit_scan import UNUSABLE
 from maskwright.data.pipeline.augmentation import Augmentation
 from maskwright.data.samples import Note, counted, examples, grouped
@@ -24,12 +24,6 @@ _MAX_SKIPPED_SHOWN = 5
 _BYTES_PER_PIXEL = 16  # in a batch: three channels and a label, as 32-bit numbers
 _MIN_SIDE = 32  # of images that keep their own size
 _MIN_STEPS = 20  # of an epoch of a run measured in minutes, so that ten images do for an epoch
-
-_OF_MASKS = {
-    *("size", "flips", "by", "weigh", "tolerance_px", "tolerance_mm", "size_limits"),
-    "calibration",
-}
-"""Options of `evaluate` that only masks of classes have."""
 
 _PURPOSES = {
     "flips": "average over flipped images",
@@ -130,10 +124,14 @@ def open_data(config: RunConfig, data: str | Path, options: "TrainOptions") -> D
     """
     dataset = open_dataset(data, **config.division())
     report_skipped(dataset, options.on_message, config.skip_unreadable)
-    findings = audit(dataset).findings
-    errors = [f for f in findings if f.severity == "error" and f.code not in UNUSABLE]
+    report = audit(dataset)
+    errors = [f for f in report.findings if f.severity == "error" and f.code not in UNUSABLE]
     stop_at_errors([error.message for error in errors], options)
-    return replace(dataset, notes=(*dataset.notes, *(Note(e.code, e.message) for e in errors)))
+    for finding in report.findings:
+        if finding.code == "video_across_splits" and finding not in errors:
+            options.on_message(Alert(f"{finding.message} {finding.advice}"))
+    notes = (*dataset.notes, *(Note(e.code, e.message) for e in errors))
+    return replace(group_related(dataset, report), notes=notes)
 
 
 def stop_at_errors(errors: Sequence[str], options: "TrainOptions") -> None:
@@ -175,11 +173,11 @@ def make_augmentation(config: RunConfig) -> Augmentation:
 
 def refuse_evaluate_options(task: str, options: EvaluateOptions) -> None:
     """Raise `ConfigError` for options of `evaluate` that only semantic models have."""
-    for field in fields(EvaluateOptions):
-        if field.name in _OF_MASKS and getattr(options, field.name) != field.default:
+    for name, usual in (("size", "original"), ("flips", False)):
+        if getattr(options, name) != usual:
             raise ConfigError(
-                f"`{field.name}` is for scores of masks of classes; models of {task} have others, "
-                f"in the size of the images and without flips: leave it out."
+                f"Models of {task} are scored in the size of the images and without flips; leave "
+                f"out `{name}`."
             )
 
 

@@ -16,33 +16,37 @@ FEWEST_TO_FIT = 60
 """Cases below which the soft Dice is taken as it is: a regression would fit their noise."""
 
 _FOLDS = 5
-_RIDGE = 1.0
-_LEAST_ERROR = 1e-3  # one minus a Dice, whose logarithm is taken
+_RIDGE = 30.0
+_LEAST_ERROR = 5e-3  # one minus a Dice, whose logarithm is taken
 _LEAST_SPREAD = 0.1  # of an error, in Dice, beside one in proportion to the expected error
 
 
 def mask_features(
-    probabilities: np.ndarray, mask: np.ndarray, mirrored_mask: np.ndarray
+    probabilities: np.ndarray,
+    mirrored: np.ndarray,
+    mask: np.ndarray,
+    mirrored_mask: np.ndarray,
 ) -> np.ndarray:
     """What a mask of one class says of its own quality, `(3,)`, in the order of `FEATURES`.
 
-    Soft Dice is the Dice expected where probabilities are right, `2 * sum(p in mask) / (area +
-    sum(p))`; entropy is that of p and 1 - p, mean inside the mask, in bits; agreement is the Dice
-    of the masks of the image and of its mirror image. An empty mask has soft Dice 0 and entropy 0,
-    and two empty masks agree.
+    Soft Dice is `2 * sum(p in mask) / (area + sum(p))`, the Dice to expect where p, the mean of the
+    probabilities in the image and in its mirror image, is right; entropy is that of p and 1 - p,
+    mean inside the mask, in bits; agreement is the Dice of the masks of both images. An empty mask
+    has soft Dice 0 and entropy 0, and two empty masks agree.
 
     Args:
-        probabilities: Of the class, float32 `(h, w)`.
+        probabilities: Of the class, float `(h, w)`.
+        mirrored: The same, predicted in the mirror image and mirrored back.
         mask: Bool `(h, w)`.
-        mirrored_mask: The mask predicted in the mirror image, mirrored back.
+        mirrored_mask: The mask in the mirror image, mirrored back.
 
     Source: of soft Dice, Borges et al., Soft Dice confidence, 2024; of agreement, Wang et al.,
     Aleatoric uncertainty estimation with test-time augmentation, 2019.
     """
-    p = probabilities.astype(np.float64)
+    p = (probabilities.astype(np.float64) + mirrored) / 2
     area = mask.sum()
     inside = np.clip(p[mask], 1e-12, 1 - 1e-12)
-    soft_dice = 2 * inside.sum() / max(area + p.sum(), 1e-12) if area else 0.0
+    soft_dice = 2 * inside.sum() / (area + p.sum()) if area else 0.0
     bits = -(inside * np.log2(inside) + (1 - inside) * np.log2(1 - inside))
     both = area + mirrored_mask.sum()
     agreement = 2 * (mask & mirrored_mask).sum() / both if both else 1.0
@@ -54,8 +58,9 @@ class QualityModel:
     """Expected Dice from the features of a mask.
 
     Args:
-        weights: Of intercept, logarithms of one minus soft Dice and one minus agreement, and
-            entropy, by model of the cross-fitting, `(folds, 4)`; no folds for the soft Dice itself.
+        weights: Of 1, the logarithms of one minus soft Dice and one minus agreement, and entropy,
+            whose sum is the logarithm of the factor by which one minus soft Dice is off; for each
+            model of the cross-fitting, `(folds, 4)`, no folds for the soft Dice as it is.
     """
 
     weights: np.ndarray
@@ -64,7 +69,8 @@ class QualityModel:
         """Expected Dice in [0, 1], `(n,)`, of masks with features `(n, 3)`."""
         if not len(self.weights):
             return features[:, 0].clip(0, 1)
-        return (_inputs(features) @ self.weights.T).mean(axis=1).clip(0, 1)
+        factors = np.exp(_inputs(features) @ self.weights.T).mean(axis=1)
+        return (1 - factors * (1 - features[:, 0])).clip(0, 1)
 
 
 def fit_quality(
@@ -72,9 +78,10 @@ def fit_quality(
 ) -> tuple[QualityModel, np.ndarray]:
     """A model of quality, and the expected Dice `(n,)` of the masks it was fitted to.
 
-    From `FEWEST_TO_FIT` cases on it is a ridge regression, fitted once without each of five parts
-    of the cases; the expected Dice of a mask is that of the model that did not see its case, so
-    that errors are those to come with new cases, for which the models are averaged.
+    From `FEWEST_TO_FIT` cases on, a ridge regression says by which factor the error that soft Dice
+    expects, one minus itself, is too small or too large. It is fitted once without each of five
+    parts of the cases; the expected Dice of a mask is that of the model that did not see its case,
+    so that errors are those to come with new cases, for which the models are averaged.
 
     Args:
         features: Of masks in images whose truth or mask holds the class, `(n, 3)`.
@@ -92,12 +99,14 @@ def fit_quality(
         return model, model.expected_dice(features)
     part = (np.random.default_rng(seed).permutation(num_cases) % _FOLDS)[case_places(cases)]
     weight = 1 / _images_of(cases)
+    inputs = _inputs(features)
+    target = np.log(np.maximum(1 - dice, _LEAST_ERROR)) - inputs[:, 1]
     expected, weights = np.empty(len(dice)), []
     for held_out in range(_FOLDS):
         fitted = part != held_out
-        weights.append(_ridge(_inputs(features[fitted]), dice[fitted], weight[fitted]))
-        one = QualityModel(np.array(weights[-1:]))
-        expected[~fitted] = one.expected_dice(features[~fitted])
+        weights.append(_ridge(inputs[fitted], target[fitted], weight[fitted]))
+        model = QualityModel(np.array(weights[-1:]))
+        expected[~fitted] = model.expected_dice(features[~fitted])
     return QualityModel(np.array(weights)), expected
 
 
@@ -151,16 +160,16 @@ def _inputs(features: np.ndarray) -> np.ndarray:
     return np.stack([np.ones(len(features)), *errors, entropy], axis=1)
 
 
-def _ridge(inputs: np.ndarray, dice: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _ridge(inputs: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Weights `(4,)` of a ridge regression on standardized inputs, whose first is 1."""
     total = weight.sum()
-    mean, height = weight @ inputs / total, weight @ dice / total
+    mean, height = weight @ inputs / total, weight @ target / total
     centered = inputs - mean
     scale = np.sqrt(weight @ centered**2 / total)
     scale[scale == 0] = 1  # of what does not vary, as the intercept
     standard = (centered / scale)[:, 1:]
     normal = standard.T @ (weight[:, None] * standard) + _RIDGE * np.eye(standard.shape[1])
-    slopes = np.linalg.solve(normal, standard.T @ (weight * (dice - height))) / scale[1:]
+    slopes = np.linalg.solve(normal, standard.T @ (weight * (target - height))) / scale[1:]
     return np.append(height - mean[1:] @ slopes, slopes)
 
 

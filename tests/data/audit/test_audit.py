@@ -1,3 +1,4 @@
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -173,7 +174,19 @@ def test_frames_of_a_video_in_two_splits_are_noticed(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels[:96, window]).save(path)
     report = audit(tmp_path)
-    assert "clip_… in test and train" in finding(report, "video_across_splits").message
+    across = finding(report, "video_across_splits")
+    assert "clip_… in test and train" in across.message
+    assert "`group_by: (.+)_` and `splits: {}` in data.yaml" in across.advice
+    assert [len(ids) for ids in report.videos] == [24]
+    shutil.rmtree(tmp_path / "test")
+    (tmp_path / "data.yaml").write_text("{val_share: 0, test_share: 0}")
+    within = finding(audit(tmp_path), "video_frames")
+    assert (
+        "1 series of numbered images looks like frames of a video: clip_… in train"
+        in within.message
+    )
+    assert "`group_by: (.+)` where each image is a case of its own" in within.advice
+    assert "video_frames" not in codes(audit(tmp_path, group_by="(.+)"))
 
 
 def test_contact_sheet_shows_rows_of_equal_height(tmp_path):

@@ -34,28 +34,37 @@ def test_the_better_model_is_named_and_written_down(tmp_path):
     # All cell: IoU 0 and 1/2. Every image is alike, so that there is no interval.
     assert float(found.paired.gain.mean_iou) == pytest.approx(1 - (0 + 1 / 2) / 2)
     told = to_dict(report)
-    assert told["mean_dice"]["verdict"] == "A is better"
-    assert (told["mean_dice"]["p"], told["mean_dice"]["interval"]) == (2 / 256, None)
-    # Of four other scores, all as unlikely, the least is multiplied by four.
-    assert told["mean_iou"]["p"] == pytest.approx(4 * 2 / 256)
-    assert told["failed_alone"] == {"a": [], "b": list(MASKS)}
+    first = told[told["primary"]]
+    assert (told["primary"], first["verdict"]) == ("foreground_dice", "A is better")
+    assert (first["p"], first["interval"]) == (2 / 256, None)
+    # Six others are as unlikely: the least chance is multiplied by six.
+    assert told["mean_iou"]["p"] == pytest.approx(6 * 2 / 256)
+    assert told["failed_alone"] == {"a": [], "b": []}
     assert told["per_class"]["cell"]["iou"]["difference"] == pytest.approx(0.5)
     assert [one.title for one in found.examples] == ["a-1", "b-1", "c-1"]
     page = write_report(report, tmp_path)
     assert "A is ahead" in page.read_text(encoding="utf-8")
     assert json.loads((tmp_path / "comparison.json").read_text()) == told
     lines = (tmp_path / "images.csv").read_text().splitlines()
-    # Dice of all cell: 0 of the background and 2 * 2 / (2 + 4) of the cells, so 1/3.
-    assert lines[1].endswith(",0.666667")
-    assert terminal_table(report).row_count == 5
+    # Dice of all cell: 2 * 2 / (2 + 4).
+    assert lines[1].endswith(",0.333333")
+    assert terminal_table(report).row_count == 7
 
 
 def test_a_model_against_itself_shows_no_difference():
     found = compare_masks((Reads(), Reads()), MemoryMasks(MASKS), OPTIONS)
     scores = to_dict(comparison_report(found))
-    assert float(found.paired.p.mean_dice) == 1
+    assert float(found.paired.p.foreground_dice) == 1
     assert {scores[n]["verdict"] for n in ("mean_iou", "pixel_accuracy")} == {"no difference shown"}
     assert found.examples == ()
+
+
+def test_images_that_only_one_model_fails_on_are_listed():
+    # All cell: Dice 2 / (1 + 4) where a quarter is, 2/3 where half is; no cell is no failure.
+    masks = {**MASKS, "i-1": [[1, 0], [0, 0]], "j-1": [[0, 0], [0, 0]]}
+    report = comparison_report(compare_masks((Reads(), AllCell()), MemoryMasks(masks), OPTIONS))
+    assert to_dict(report)["failed_alone"] == {"a": [], "b": ["i-1"]}
+    assert "Only B fails (Dice below 0.5) in 1 image: i-1." in report.notes
 
 
 def test_few_cases_are_told():

@@ -3,7 +3,7 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from maskwright.data.audit.checks import (
     odd_masks,
     odd_splits,
 )
-from maskwright.data.audit.leaks import find_leaks
+from maskwright.data.audit.leaks import find_leaks, find_related
+from maskwright.data.cases.grouping import group_cases
 from maskwright.data.opening import open_with_doubts
 from maskwright.data.samples import Note, counted, grouped
 
@@ -37,7 +38,8 @@ _SINGLE_FILES = 5  # of one kind that get a sentence each; more are summed up
 class AuditReport:
     """Findings, errors first, and what was inferred and read; `splits` counts usable samples.
 
-    `written` is the data.yaml that was written, `""` for none.
+    `written` is the data.yaml that was written, `""` for none; `copies` and `videos` are ids
+    of samples that belong together though they are of several cases, in groups.
     """
 
     source: str
@@ -47,6 +49,8 @@ class AuditReport:
     classes: tuple[ClassCount, ...]
     findings: tuple[Finding, ...]
     written: str = ""
+    copies: tuple[tuple[str, ...], ...] = ()
+    videos: tuple[tuple[str, ...], ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -66,6 +70,7 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
     faults = [each for each in audited if isinstance(each, SampleFault)]
     spare = [e for e in scan(dataset, _spare(dataset)) if isinstance(e, AuditedSample)]
     classes = class_counts(dataset, [(each.sample.split, each.counts) for each in usable])
+    related = find_related(dataset, usable)
     findings = [
         *(Finding(d.code, "error", d.text, d.settle, ()) for d in dataset.doubts),
         *(finding(n.code, "warning", n.text) for n in dataset.notes if n.code == "lossy_masks"),
@@ -75,7 +80,7 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
         *copied_masks(dataset, usable),
         *odd_classes(classes),
         *odd_splits(usable),
-        *find_leaks(dataset, usable),
+        *find_leaks(dataset, usable, related),
     ]
     order = ("error", "warning", "note")
     sizes = Counter(str(each.sample.split) for each in usable)
@@ -86,7 +91,26 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
         splits={split: sizes[split] for split in dataset.splits if split in sizes},
         classes=tuple(classes),
         findings=tuple(sorted(findings, key=lambda finding: order.index(finding.severity))),
+        copies=related.copies,
+        videos=related.frames,
     )
+
+
+def group_related(dataset: DataSet, report: AuditReport) -> DataSet:
+    """The data set, in which what belongs together by its audit is one group of cases, and known.
+
+    Splits stay as they are.
+    """
+    places = {sample.id: place for place, sample in enumerate(dataset.samples)}
+    linked = [[places[name] for name in ids] for ids in (*report.copies, *report.videos)]
+
+    def hashes(groups: Sequence[Sequence[str]]) -> tuple[frozenset[str], ...]:
+        # All have been read, so that their hashes are known.
+        images = [[dataset.samples[places[name]].image for name in ids] for ids in groups]
+        return tuple(frozenset(dataset.hashes[path] for path in paths) for paths in images)
+
+    known = replace(dataset.known, copies=hashes(report.copies), videos=hashes(report.videos))
+    return replace(dataset, samples=tuple(group_cases(dataset.samples, linked)), known=known)
 
 
 def _spare(dataset: DataSet) -> list[Sample]:

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from maskwright.data.cases.duplicates import digest_of, is_flat, thumbnail
 from maskwright.data.dataset import DataSet
-from maskwright.data.duplicates import digest_of, is_flat, thumbnail
 from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample, examples
 from maskwright.errors import DataError
@@ -190,8 +190,8 @@ ADVICE = {
     **{"duplicates_across_splits": _ONE_CASE, "near_duplicates_across_splits": _ONE_CASE},
     "case_across_splits": "Move all images of a case to one split, or state no splits and let them "
     "be made.",
-    "video_across_splits": "Keep the published splits only to compare with published scores; else "
-    "group by video (--group-by) and let splits be made.",
+    "video_across_splits": "Group by video (--group-by).",
+    "video_frames": "Group by video (--group-by).",
 }
 """What to do about a finding, by its code."""
 

@@ -1,33 +1,45 @@
 """Leaks between splits: copies, cases and videos of which training has seen a part."""
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from maskwright.data.audit.audit_scan import AuditedSample, Finding, Severity, finding
+from maskwright.data.cases.duplicates import near_duplicates
+from maskwright.data.cases.grouping import groups
+from maskwright.data.cases.videos import find_videos, number_series, settle_videos
 from maskwright.data.dataset import DataSet
-from maskwright.data.duplicates import details, groups, near_duplicates
 from maskwright.data.samples import counted, examples, grouped
 
 _LEAK_SHARE = 0.02  # of the images of a split: what moves its score by more than its interval
-# Frames of a video resemble the next more than others of the same name. On CamVid, neighbors
-# correlate at 0.53 to 0.62 with z from 4; the numbered photographs of BUSI and pets below 0.22.
-_LEAST_FRAMES = 8
-_MAX_FRAMES = 1000  # of a series, evenly spread, that are compared with each other
-_LEAST_LIKENESS = 0.3
-_LEAST_Z = 3.0
-_NUMBERED = re.compile(r"(.*?)(\d+)\D*")
 
 Group = Sequence[AuditedSample]
 
 
-def find_leaks(dataset: DataSet, audited: Group) -> Iterator[Finding]:
-    """Copies, cases and videos, within a split and across splits, of samples that can be used."""
+@dataclass(frozen=True)
+class RelatedImages:
+    """Groups of images that belong together: the same picture, nearly the same, videos by name."""
+
+    exact: Sequence[Group]
+    near: Sequence[Group]
+    videos: Mapping[str, Group]
+
+    @property
+    def copies(self) -> tuple[tuple[str, ...], ...]:
+        """Ids of copies that are of several cases."""
+        return _parted((*self.exact, *self.near))
+
+    @property
+    def frames(self) -> tuple[tuple[str, ...], ...]:
+        """Ids of the frames of each video that are of several cases."""
+        return _parted(self.videos.values())
+
+
+def find_related(dataset: DataSet, audited: Group) -> RelatedImages:
+    """Copies among samples that can be used, and, where no cases are stated, videos."""
     by_digest = grouped(audited, lambda each: each.content)
-    exact: list[Group] = [members for members in by_digest.values() if len(members) > 1]
     thumbs = np.array([each.thumb for each in audited], np.uint8)
     similar = groups(
         (first, second)
@@ -36,14 +48,24 @@ def find_leaks(dataset: DataSet, audited: Group) -> Iterator[Finding]:
         )
         if audited[first].content != audited[second].content
     )
-    near = [[audited[index] for index in members] for members in similar]
-    differ = [group for group in exact if len({each.labels_digest for each in group}) > 1]
+    series = {} if dataset.case_from else number_series([each.sample.id for each in audited])
+    videos = find_videos({name: thumbs[places] for name, places in series.items()})
+    return RelatedImages(
+        exact=[members for members in by_digest.values() if len(members) > 1],
+        near=[[audited[index] for index in members] for members in similar],
+        videos={name: [audited[index] for index in series[name]] for name in videos},
+    )
+
+
+def find_leaks(dataset: DataSet, audited: Group, related: RelatedImages) -> Iterator[Finding]:
+    """Copies, cases and videos, within a split and across splits, of samples that can be used."""
+    differ = [group for group in related.exact if len({e.labels_digest for e in group}) > 1]
     if differ:
         single, several = "group of equal images has", "groups of equal images have"
         message = f"{counted(len(differ), single, several)} different masks: {_shown(differ)}."
         yield finding("different_masks", "warning", message, _files(differ))
-    yield from _copy_findings(audited, exact, "duplicates", "the same")
-    yield from _copy_findings(audited, near, "near_duplicates", "nearly the same")
+    yield from _copy_findings(audited, related.exact, "duplicates", "the same")
+    yield from _copy_findings(audited, related.near, "near_duplicates", "nearly the same")
     by_case = grouped(audited, lambda each: each.sample.case)
     shared = {case: members for case, members in by_case.items() if len(_splits(members)) > 1}
     if shared:
@@ -51,7 +73,7 @@ def find_leaks(dataset: DataSet, audited: Group) -> Iterator[Finding]:
         message = f"{counted(len(shared), 'case lies', 'cases lie')} in more than one split: "
         message += f"{examples(shared)}; what was learned of a case makes its scores too good."
         yield finding("case_across_splits", _severity(audited, members), message, _files(members))
-    yield from _videos(audited)
+    yield from _video_findings(dataset, related.videos)
 
 
 def _copy_findings(
@@ -77,39 +99,47 @@ def _copy_findings(
         yield finding(f"{code}_across_splits", severity, message, _files(across))
 
 
-def _videos(audited: Group) -> Iterator[Finding]:
-    """Numbered images that resemble their neighbors and lie in more than one split."""
-    series: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for index, each in enumerate(audited):
-        match = _NUMBERED.fullmatch(each.sample.id)
-        if match:
-            series[match[1]].append((int(match[2]), index))
-    videos: dict[str, Group] = {}
-    for name, numbered in series.items():
-        members = [audited[index] for _, index in sorted(numbered)]
-        cases = {each.sample.case for each in members}
-        if len(members) < _LEAST_FRAMES or len(_splits(members)) == 1 or len(cases) == 1:
-            continue
-        vectors = details(np.stack([each.thumb for each in members]))
-        following = np.einsum("nd,nd->n", vectors[:-1], vectors[1:])
-        some = vectors[:: -(-len(vectors) // _MAX_FRAMES)]
-        between = (some @ some.T)[np.triu_indices(len(some), 1)]
-        error = between.std() / np.sqrt(len(following))
-        z = (following.mean() - between.mean()) / max(float(error), 1e-6)
-        if following.mean() >= _LEAST_LIKENESS and z >= _LEAST_Z:
-            videos[name] = members
-    if videos:
-        parts = [
-            f"{name or 'numbers'}… in {' and '.join(sorted(map(str, _splits(members))))}"
-            for name, members in videos.items()
-        ]
-        looks, lies = ("looks", "lies") if len(videos) == 1 else ("look", "lie")
+def _video_findings(dataset: DataSet, videos: Mapping[str, Group]) -> Iterator[Finding]:
+    """Videos in more than one split, and others, whose frames count as cases of their own."""
+    across = {name: group for name, group in videos.items() if len(_splits(group)) > 1}
+    within = {name: group for name, group in videos.items() if len(_splits(group)) == 1}
+    ids = [sample.id for sample in dataset.samples]
+    if across:
+        look, lies = ("looks", "lies") if len(across) == 1 else ("look", "lie")
         message = (
-            f"{counted(len(videos), 'series', 'series')} of numbered images {looks} like frames of "
-            f"a video and {lies} in more than one split: {examples(parts)}; neighboring frames "
+            f"{counted(len(across), 'series', 'series')} of numbered images {look} like frames of "
+            f"a video and {lies} in more than one split: {_placed(across)}; neighboring frames "
             f"make scores too good."
         )
-        yield finding("video_across_splits", "warning", message, _files(list(videos.values())))
+        advice = "Keep published splits only to compare with published scores. "
+        advice += settle_videos(ids, videos, splits=True)
+        result = finding("video_across_splits", "warning", message, _files([*across.values()]))
+        yield replace(result, advice=advice)
+    if within:
+        look = "looks" if len(within) == 1 else "look"
+        message = (
+            f"{counted(len(within), 'series', 'series')} of numbered images {look} like frames of "
+            f"a video: {_placed(within)}; intervals of scores count each video as one case."
+        )
+        result = finding("video_frames", "note", message, _files([*within.values()]))
+        yield replace(result, advice=settle_videos(ids, videos))
+
+
+def _placed(videos: Mapping[str, Group]) -> str:
+    """Names of the first videos, with the splits that they lie in."""
+    return examples(
+        f"{name} in {' and '.join(sorted(map(str, _splits(group))))}"
+        for name, group in videos.items()
+    )
+
+
+def _parted(related: Iterable[Group]) -> tuple[tuple[str, ...], ...]:
+    """Ids in the groups that are not of one case, or of one group of cases."""
+    return tuple(
+        tuple(each.sample.id for each in group)
+        for group in related
+        if len({each.sample.together for each in group}) > 1
+    )
 
 
 def _splits(group: Group) -> set[str | None]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from maskwright.data.case_pattern import find_cases
+from maskwright.data.cases.case_pattern import find_cases
 from maskwright.data.readers.base import Layout
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError

@@ -9,7 +9,8 @@ import numpy as np
 
 from maskwright.data import DataSet, Sample
 from maskwright.data.audit.checks import class_counts
-from maskwright.data.duplicates import groups, near_duplicates
+from maskwright.data.cases.duplicates import near_duplicates
+from maskwright.data.cases.grouping import groups
 from maskwright.data.parallel import in_threads
 from maskwright.errors import DataError
 from maskwright.imageio import Header

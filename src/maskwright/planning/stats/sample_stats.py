@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 
 from maskwright.data import DataSet, Sample
-from maskwright.data.duplicates import thumbnail
+from maskwright.data.cases.duplicates import thumbnail
 from maskwright.data.geometry import resize_image
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL

@@ -24,6 +24,7 @@ from maskwright.serving.routes.requests import file_response, send_file
 _STALE_S = 15.0  # training renews its progress every two seconds, whatever else it does
 _LOOK_S = 1.0  # between looks at the files of a run that somebody waits for
 _LONGEST_WAIT_S = 20.0
+_WATCHED = ("foreground_dice", "mean_dice")  # by runs that do not say so
 _PREVIEW = re.compile(r"epoch_(\d+)\.png")
 
 
@@ -87,7 +88,7 @@ def read_run(name: str, folder: Path) -> dict[str, Any]:
     previews = map(_PREVIEW.fullmatch, [path.name for path in (folder / "previews").glob("*.png")])
     measured = dict.fromkeys(key for row in rows for key in row if f"val_{key}" in row)
     titles = {key: key.replace("_", " ") for key in measured if key != "loss"}
-    watch = progress.get("watch") or ("mean_dice" if "mean_dice" in measured else "loss")
+    watch = progress.get("watch") or next((key for key in _WATCHED if key in measured), "loss")
     return {
         "name": name,
         "status": status,

@@ -22,9 +22,11 @@ from maskwright.metrics.streaming import count_layers
 from maskwright.model_card import MultilabelCard
 from maskwright.tasks.multilabel.thresholds import tune_thresholds
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
-from maskwright.tasks.semantic.training import card_values, decode, segmentation
+from maskwright.tasks.semantic.training import card_values, decode, mask_titles, segmentation
 from maskwright.tasks.settings import data_facts, make_batching
 from maskwright.training import LearningTask, Recipe, Scoring, TrainingSetup, TrainOptions
+
+_MEANS = ("foreground_dice", "foreground_iou", "mean_dice", "mean_iou")  # in pairs the same here
 
 
 def prepare(
@@ -75,7 +77,7 @@ def _overlapping(
     validation: Arrays | None,
     combinations: Combinations,
 ) -> LearningTask:
-    """Layers from images; validation samples, if any, select the best weights, by mean Dice."""
+    """Layers from images; validation samples, if any, select the best weights, by Dice."""
     layers = combinations.layers
     single = loss(config.loss, smoothing=config.smoothing)
     favor = rare_class_weights(train, len(layers)) if config.favor_rare else None
@@ -83,24 +85,23 @@ def _overlapping(
         count=lambda numbers, logits: count_layers(layers_of(numbers, layers), logits),
         shape=(3, combinations.num_classes),
         scores=_mean_scores,
-        titles={"mean_dice": "mean Dice", "mean_iou": "mean IoU"},
-        watch="mean_dice",
+        titles=mask_titles(None),
+        watch="foreground_dice",
     )
-    task = segmentation(
+    return segmentation(
         Multilabel(single, layers),
         train,
         validation,
-        num_classes=combinations.num_classes,
+        scoring=scoring,
         batching=make_batching(config, options, len(train), config.crop),
         favor=favor,
         auxiliary_weight=auxiliary_loss_weight(config),
     )
-    return replace(task, scoring=scoring)
 
 
 def _mean_scores(tally: np.ndarray) -> dict[str, float]:
     scores = tally_scores(tally)
-    return {name: float(getattr(scores, name)) for name in ("mean_dice", "mean_iou")}
+    return {name: float(getattr(scores, name)) for name in _MEANS}
 
 
 def _previews(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data import DataSet, Sample, open_dataset
-from maskwright.data.case_pattern import find_cases
+from maskwright.data.cases.case_pattern import find_cases
 from maskwright.data.layers import require_one_class
 from maskwright.data.samples import counted
 from maskwright.errors import ConfigError, DataError

@@ -38,23 +38,24 @@ from maskwright.training import (
 from maskwright.training.distribute import Shard
 from maskwright.types import Alert
 
+_MASK_SCORES = ("foreground_dice", "foreground_iou", "mean_dice", "mean_iou", "pixel_accuracy")
+
 
 def segmentation(
     loss: MaskLoss,
     train: Arrays,
     validation: Arrays | None = None,
     *,
-    num_classes: int,
+    scoring: Scoring,
     batching: Batching,
     favor: np.ndarray | None = None,
     class_weights: np.ndarray | None = None,
     auxiliary_weight: float = 0.0,
 ) -> LearningTask:
-    """Masks from images; validation samples, if any, select the best weights, by mean Dice.
+    """Masks from images; validation samples, if any, select the best weights, see `mask_scoring`.
 
-    A model of one channel has two classes too. Other arguments are those of `train_batches`.
+    Other arguments are those of `train_batches`.
     """
-    num_classes = max(num_classes, 2)
 
     def batches(epoch: int, skip: int, shard: Shard) -> tf.data.Dataset:
         schedule = batching.schedule(epoch, skip, shard)
@@ -63,13 +64,7 @@ def segmentation(
 
     return LearningTask(
         objective=from_logits(loss, auxiliary_weight),
-        scoring=Scoring(
-            count=partial(count, num_classes=num_classes),
-            shape=(num_classes, num_classes),
-            scores=_mask_scores,
-            titles={"mean_dice": "mean Dice", "mean_iou": "mean IoU"},
-            watch="mean_dice",
-        ),
+        scoring=scoring,
         train=batches,
         steps=batching.steps(len(train)),
         validation=partial(eval_batches, validation, batching.batch_size, batching.crop)
@@ -78,10 +73,31 @@ def segmentation(
     )
 
 
-def _mask_scores(counts: np.ndarray) -> dict[str, float]:
-    result = scores(counts)
-    names = ("mean_dice", "mean_iou", "pixel_accuracy")
-    return {name: float(getattr(result, name)) for name in names}
+def mask_scoring(num_classes: int, background: int | None) -> Scoring:
+    """Scores while training; the best weights are those of the highest foreground Dice.
+
+    `background` is the class that this leaves out, `None` for the mean of all. A model of one
+    channel has two classes too.
+    """
+    num_classes = max(num_classes, 2)
+
+    def named(counts: np.ndarray) -> dict[str, float]:
+        result = scores(counts, background)
+        return {name: float(getattr(result, name)) for name in _MASK_SCORES}
+
+    return Scoring(
+        count=partial(count, num_classes=num_classes),
+        shape=(num_classes, num_classes),
+        scores=named,
+        titles=mask_titles(background),
+        watch="foreground_dice",
+    )
+
+
+def mask_titles(background: int | None) -> dict[str, str]:
+    """What scores are called that are shown while a model of masks trains."""
+    which = "mean" if background is None else "foreground"
+    return {"foreground_dice": f"{which} Dice", "foreground_iou": f"{which} IoU"}
 
 
 def prepare(
@@ -94,7 +110,7 @@ def prepare(
         loss(config.loss, smoothing=config.smoothing),
         train,
         validation,
-        num_classes=labels.num_classes,
+        scoring=mask_scoring(labels.num_classes, labels.background),
         batching=make_batching(config, options, len(train), config.crop),
         favor=rare_class_weights(train, labels.num_classes) if config.favor_rare else None,
         class_weights=_class_weights(config.class_weights, train, labels),

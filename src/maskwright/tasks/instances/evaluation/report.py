@@ -37,6 +37,7 @@ RULE = (
 
 _CURVES = {
     "loss": "Loss",
+    "foreground_dice": "Foreground Dice",
     "mean_dice": "Mean Dice",
     "mask_iou": "IoU of masks in their boxes",
     "class_accuracy": "Class accuracy of regions",

@@ -59,7 +59,7 @@ def centers(loss: MaskLoss, num_classes: int, auxiliary_weight: float) -> Learne
         count=confusion,
         shape=(num_classes, num_classes),
         scores=_class_scores,
-        titles={"mean_dice": "mean Dice", "mean_iou": "mean IoU"},
+        titles={"foreground_dice": "foreground Dice", "foreground_iou": "foreground IoU"},
     )
     return objective, scoring, DEPTHS
 
@@ -105,8 +105,9 @@ def learning_task(
 
 
 def _class_scores(counts: np.ndarray) -> dict[str, float]:
-    result = scores(counts)
-    return {"mean_dice": float(result.mean_dice), "mean_iou": float(result.mean_iou)}
+    result = scores(counts, background=0)
+    names = ("foreground_dice", "foreground_iou", "mean_dice", "mean_iou")
+    return {name: float(getattr(result, name)) for name in names}
 
 
 def _proposal_counts(truth: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> Tensor:

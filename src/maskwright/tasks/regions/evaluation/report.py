@@ -12,7 +12,7 @@ from maskwright.evaluation.reports.formatting import csv_cell, number, plain, sp
 from maskwright.metrics import Decisions, calibration_curve
 from maskwright.tasks.regions.evaluation.page import region_page
 from maskwright.tasks.regions.evaluation.scores import AT_SPECIFICITY, SCORES, RegionEvaluation
-from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
+from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, background_of
 
 
 def region_report(evaluation: RegionEvaluation) -> parts.Report:
@@ -50,13 +50,14 @@ def _summary(evaluation: RegionEvaluation) -> str:
 def _segmenter_line(segmentation: SemanticEvaluation) -> str:
     """Scores of the segmenter on the same split, in a sentence."""
     total = segmentation.total
-    foreground = [
+    scores = [
         f"Dice of {name} {number(total.dice[label])}"
         for label, name in enumerate(segmentation.labels.names)
-        if label != segmentation.card.background
+        if label != background_of(segmentation.card)
     ]
-    means = f"mean Dice {number(total.mean_dice)}, mean IoU {number(total.mean_iou)}"
-    return f"The segmenter on the same split: {', '.join([*foreground, means])}."
+    if len(scores) > 1:
+        scores.append(f"mean of these {number(total.foreground_dice)}")
+    return f"The segmenter on the same split: {', '.join(scores)}."
 
 
 def _scores(evaluation: RegionEvaluation) -> dict[str, Any]:
@@ -118,11 +119,10 @@ def _calibration(evaluation: RegionEvaluation, probabilities: np.ndarray) -> lis
 
 def _segmentation(segmentation: SemanticEvaluation) -> dict[str, Any]:
     total, intervals = segmentation.total, segmentation.intervals
+    keys = ("foreground_dice", "foreground_iou", "mean_dice", "mean_iou")
     return {
-        "mean_dice": plain(total.mean_dice),
-        "mean_dice_interval": plain(intervals.mean_dice),
-        "mean_iou": plain(total.mean_iou),
-        "mean_iou_interval": plain(intervals.mean_iou),
+        **{key: plain(getattr(total, key)) for key in keys},
+        **{f"{key}_interval": plain(getattr(intervals, key)) for key in keys},
         "dice": {
             name: plain(total.dice[label]) for label, name in enumerate(segmentation.labels.names)
         },

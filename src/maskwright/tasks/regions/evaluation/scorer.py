@@ -1,9 +1,8 @@
 """`RegionScorer`: decides on the bags of a split with true and with predicted masks."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,6 @@ class _Bag:
     the predicted ones `outlines`, from `pack`, with masks and boxes alone.
     """
 
-    case: str
     label: int = 0
     images: list[str] = field(default_factory=list)
     true: list[Region] = field(default_factory=list)
@@ -80,30 +78,17 @@ class RegionScorer:
     ) -> None:
         self.pipeline, self.dataset, self.labeling = pipeline, dataset, labeling
         self.options, self.specificity, self.network = options, specificity, network
-        self.source, self.card, self.is_learned = self, pipeline.classifier.card, dataset.is_learned
+        self.card = pipeline.classifier.card
         self._segmenter = SegmenterScorer(dataset, pipeline.segmenter, options)
         self._bags: dict[str, _Bag] = {}
         self._open: list[str] = []
         self._samples: list[Sample] = []
         self._true = DecisionQueue(pipeline.classifier)
         self._predicted = DecisionQueue(pipeline.classifier)
-        self._remaining: Counter[str] = Counter()
-
-    @property
-    def root(self) -> Path:
-        """Folder of the data."""
-        return self.dataset.root
-
-    def of(self, split: str) -> list[Sample]:
-        """Samples of a split with masks, those of a case one after the other."""
-        samples = [sample for sample in self.dataset.of(split) if sample.masks]
-        if not self._segmenter.is_scored:
-            samples = [sample for sample in samples if not self.labeling.skips(sample)]
-        if self.card.unit == "case":
-            first = {case: n for n, case in enumerate(dict.fromkeys(s.case for s in samples))}
-            samples.sort(key=lambda sample: first[sample.case])
+        samples = self._with_masks()
+        others = (sample for sample in dataset.samples if sample.split != options.split)
+        self.source = replace(dataset, samples=(*samples, *others))
         self._remaining = Counter(sample.case for sample in samples)
-        return samples
 
     def read(self, sample: Sample) -> tuple[np.ndarray, RegionTruth]:
         """Image and ground truth, as `Scorer.read`."""
@@ -149,15 +134,16 @@ class RegionScorer:
         self._true.flush()
         self._predicted.flush()
         if not self._bags:
-            first = base.skipped[0].reason if base.skipped else "it has no labeled sample"
+            first = base.skipped[0].reason if base.skipped else "it has no labeled region"
             raise DataError(
                 f"The split {base.split} has nothing to decide on; the first reason: {first}"
             )
+        united = {sample.id: sample for sample in (*self._samples, *base.samples)}
         evaluation = RegionEvaluation(
             **{
                 **vars(base),
-                "samples": tuple(self._samples),
-                "bags": tuple(self._decided(name) for name in self._bags),
+                "samples": tuple(united[sample.id] for sample in self._samples),
+                "bags": tuple(self._decided(name, united) for name in self._bags),
                 "specificity": self.specificity,
                 "has_predicted": self.pipeline.segmenter is not None,
                 "segmentation": self._segmenter.result(base),
@@ -174,6 +160,18 @@ class RegionScorer:
         warnings = (*self._segmenter.warnings, *region_cautions(evaluation))
         return replace(evaluation, examples=tuple(examples), warnings=warnings)
 
+    def _with_masks(self) -> list[Sample]:
+        """Samples of the split with masks, those of a case one after the other."""
+        samples = [sample for sample in self.dataset.of(self.options.split) if sample.masks]
+        if not self._segmenter.is_scored:
+            samples = [sample for sample in samples if not self.labeling.skips(sample)]
+        if not samples:
+            raise DataError(f"The split {self.options.split!r} has no labeled sample with masks.")
+        if self.card.unit == "case":
+            first = {case: n for n, case in enumerate(dict.fromkeys(s.case for s in samples))}
+            samples.sort(key=lambda sample: first[sample.case])
+        return samples
+
     def _collect(
         self, sample: Sample, regions: Sequence[Region], predicted: Sequence[Region]
     ) -> None:
@@ -184,7 +182,7 @@ class RegionScorer:
                 continue
             name = {"region": region.name, "image": sample.id, "case": sample.case}[unit]
             if name not in self._bags:
-                self._bags[name] = _Bag(sample.together)
+                self._bags[name] = _Bag()
                 self._open.append(name)
             bag = self._bags[name]
             bag.label = max(bag.label, label)
@@ -206,13 +204,13 @@ class RegionScorer:
             bag.true, bag.predicted = [], []
         self._open = []
 
-    def _decided(self, name: str) -> BagDecision:
+    def _decided(self, name: str, samples: Mapping[str, Sample]) -> BagDecision:
         """A bag with its decisions."""
         bag, true = self._bags[name], self._true.decisions[name]
         predicted = self._predicted.decisions.get(name)
         return BagDecision(
             id=name,
-            case=bag.case,
+            case=samples[bag.images[0]].together,
             label=bag.label,
             images=tuple(bag.images),
             regions=bag.true_names,

@@ -12,7 +12,6 @@ from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Example,
 from maskwright.evaluation.reports.formatting import number
 from maskwright.export.engines import Threads
 from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
-from maskwright.metrics import tally_scores
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.provenance import division_of, without_learned
 from maskwright.tasks.semantic.evaluation.comparison import TWO_FILES, Comparison
@@ -71,7 +70,7 @@ class PairScorer:
     def _example(self, comparison: Comparison, index: int) -> Example:
         """The image with the errors of both models."""
         sample = comparison.samples[index]
-        dice = tally_scores(comparison.tallies[index]).mean_dice
+        dice = comparison.dice[index]
         picture, truth, first = self.scorers[0].show(sample, index)
         *_, second = self.scorers[1].show(sample, index)
         background = self.card.background

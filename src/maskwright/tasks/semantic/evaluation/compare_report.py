@@ -20,9 +20,9 @@ from maskwright.evaluation.reports.parts import (
 )
 from maskwright.metrics import tally_scores
 from maskwright.metrics.confusion import EMPTY_RULE
-from maskwright.tasks.semantic.evaluation.comparison import FAILED, PRIMARY, Comparison
+from maskwright.tasks.semantic.evaluation.comparison import FAILED, Comparison
 from maskwright.tasks.semantic.evaluation.drawing import error_colors
-from maskwright.tasks.semantic.evaluation.scores import means_of
+from maskwright.tasks.semantic.evaluation.scores import background_of, means_of
 
 
 def comparison_report(comparison: Comparison) -> Report:
@@ -62,7 +62,7 @@ def _failures(comparison: Comparison) -> list[str]:
 def _scores(comparison: Comparison) -> dict[str, Any]:
     failed_alone = dict(zip("ab", comparison.failed_alone, strict=True))
     return {
-        "primary": PRIMARY,
+        "primary": comparison.primary,
         "a": comparison.names[0],
         "b": comparison.names[1],
         **{mean.key: _entry(comparison, mean.key) for mean in means_of(comparison.card)},
@@ -89,23 +89,20 @@ def _entry(comparison: Comparison, key: str, label: int | None = None) -> dict[s
 
 def _images(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
     """A line for each image: scores of both models and their difference in Dice."""
-    scores, keys = (
-        tally_scores(comparison.tallies),
-        [mean.key for mean in means_of(comparison.card)],
-    )
+    scores = tally_scores(comparison.tallies, background_of(comparison.card), held_only=True)
+    keys = [mean.key for mean in means_of(comparison.card)]
     rows = []
     for index, sample in enumerate(comparison.samples):
         values = [csv_cell(getattr(scores, key)[index, side]) for key in keys for side in (0, 1)]
         gain = csv_cell(comparison.gains[index])
         rows.append([sample.id, sample.case, sample.image, *values, gain])
     columns = [f"{key} {side}" for key in keys for side in "ab"]
-    return ["id", "case", "image", *columns, "mean_dice a - b"], rows
+    return ["id", "case", "image", *columns, "dice a - b"], rows
 
 
 def _table(comparison: Comparison) -> Table:
     names = comparison.labels.names
-    means = sorted(means_of(comparison.card), key=lambda mean: mean.key != PRIMARY)
-    rows = [_row(comparison, upper_first(mean.title), mean.key) for mean in means]
+    rows = [_row(comparison, upper_first(m.title), m.key) for m in means_of(comparison.card)]
     rows += [_row(comparison, f"IoU {name}", "iou", label) for label, name in enumerate(names)]
     note = (
         f"All pixels of the split taken together. In small type, the 95\N{NO-BREAK SPACE}% "
@@ -155,7 +152,7 @@ def _page(comparison: Comparison, lead: str) -> Page:
         heading=f"{a} and {b} on {comparison.data.name}, {comparison.split} split",
         overline="Maskwright comparison",
         lead=lead,
-        examples_note="Images ordered by the difference of their mean Dice.",
+        examples_note="Images ordered by the difference of their Dice.",
         legends=(
             list(zip(labels.colors, labels.names, strict=True)),
             error_colors(comparison.card.background, comparison.card.overlapping),

@@ -11,10 +11,7 @@ from maskwright.labels import Labels
 from maskwright.metrics import Paired, paired_difference, tally_scores
 from maskwright.metrics.paired import holm, sign_shown, verdict
 from maskwright.model_card import SemanticCard
-from maskwright.tasks.semantic.evaluation.scores import means_of
-
-PRIMARY = "mean_dice"
-"""Score whose verdict decides; the others are exploratory."""
+from maskwright.tasks.semantic.evaluation.scores import background_of, headline, means_of
 
 FAILED = 0.5
 """Dice below which an image counts as failed."""
@@ -42,20 +39,25 @@ class Comparison(Evaluation):
     def paired(self) -> Paired:
         """Scores of A and B, A's gain over B, its intervals and tests."""
         a, b = self.tallies.swapaxes(0, 1)
-        return paired_difference(a, b, self.cases)
+        return paired_difference(a, b, self.cases, background=background_of(self.card))
+
+    @property
+    def primary(self) -> str:
+        """Key of the score whose verdict decides; the others are exploratory."""
+        return headline(self.card).key
 
     @cached_property
     def chances(self) -> Mapping[str, np.ndarray]:
         """Chance of each difference between equal models, `()` and `(classes,)`; nan without test.
 
-        That of the `PRIMARY` score is as it is: its verdict decides. All others, of the means and
-        of the IoU of each class, are corrected together by `holm`.
+        That of the primary score is as it is: its verdict decides. All others, of the means and of
+        the IoU of each class, are corrected together by `holm`.
         """
-        keys = [mean.key for mean in means_of(self.card) if mean.key != PRIMARY]
+        keys = [mean.key for mean in means_of(self.card) if mean.key != self.primary]
         p = vars(self.paired.p)
         corrected = holm(np.concatenate([[p[key] for key in keys], p["iou"]]))
         others = dict(zip(keys, corrected, strict=False))
-        return {PRIMARY: p[PRIMARY], **others, "iou": corrected[len(keys) :]}
+        return {self.primary: p[self.primary], **others, "iou": corrected[len(keys) :]}
 
     def verdict(self, key: str, label: int | None = None) -> str:
         """Plain words on the difference in a score, of a class or of all."""
@@ -65,8 +67,12 @@ class Comparison(Evaluation):
 
     @cached_property
     def dice(self) -> np.ndarray:
-        """Mean Dice of each image by A and by B, `(n, 2)`; nan without a score."""
-        return tally_scores(self.tallies).mean_dice
+        """Dice of each image by A and by B, `(n, 2)`, averaged over the foreground that it holds.
+
+        nan where it holds none.
+        """
+        background = background_of(self.card)
+        return tally_scores(self.tallies, background, held_only=True).foreground_dice
 
     @property
     def gains(self) -> np.ndarray:

@@ -1,17 +1,16 @@
 """What is shown and written of an evaluation of masks of classes."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
+
+import numpy as np
 
 from maskwright.data.samples import counted
-from maskwright.evaluation.reports import charts
-from maskwright.evaluation.reports.formatting import number, span
+from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
 from maskwright.evaluation.reports.parts import (
     NO_INTERVAL,
-    Card,
-    Chart,
     Column,
-    Matrix,
-    Page,
     Report,
     Row,
     Table,
@@ -19,32 +18,21 @@ from maskwright.evaluation.reports.parts import (
     cell,
     gauge,
     interval_note,
-    model_input,
-    model_settings,
     upper_first,
 )
-from maskwright.metrics.confusion import EMPTY_RULE, TRUTH
-from maskwright.model_card import STEPS, postprocessing_of
-from maskwright.tasks.semantic.evaluation.details.image_tables import mean_name
-from maskwright.tasks.semantic.evaluation.details.page import (
-    column_tables,
-    detail_notes,
-    detail_parts,
-)
-from maskwright.tasks.semantic.evaluation.drawing import error_colors
-from maskwright.tasks.semantic.evaluation.score_files import image_rows, scores_of
-from maskwright.tasks.semantic.evaluation.scores import MEANS, PER_CLASS, SemanticEvaluation
+from maskwright.metrics.confusion import EMPTY_RULE, IMAGE_RULE, TRUTH
+from maskwright.metrics.false_alarms import FalseAlarms
+from maskwright.tasks.semantic.evaluation.page import evaluation_page
+from maskwright.tasks.semantic.evaluation.scores import PER_CLASS, SemanticEvaluation, background_of
 
+_WITH_INTERVAL = [score.key for score in PER_CLASS if score.interval]
 _BLANK = (TableCell(), TableCell())
-_MAX_CELLS = 24  # classes up to which the confusion matrix is a table, not a picture
-_CURVES = {"loss": "Loss", "mean_dice": "Mean Dice", "mean_iou": "Mean IoU"}
-_FLIPS = {False: "none", True: "mirror image averaged", "all": "four averaged"}
 
 
 def semantic_report(evaluation: SemanticEvaluation) -> Report:
     """Report of an evaluation of masks."""
-    notes = [EMPTY_RULE]
-    if MEANS[-1] in evaluation.means:
+    notes = [*_false_alarms(evaluation), EMPTY_RULE]
+    if not evaluation.card.overlapping:
         accuracy = f"Pixel accuracy {number(evaluation.total.pixel_accuracy)}"
         if ends := span(evaluation.intervals.pixel_accuracy):
             accuracy += f", 95 % {ends}"
@@ -53,11 +41,10 @@ def semantic_report(evaluation: SemanticEvaluation) -> Report:
         evaluation=evaluation,
         summary=_summary(evaluation),
         table=_table(evaluation),
-        scores=scores_of(evaluation),
-        cases=image_rows(evaluation),
-        page=partial(_page, evaluation),
-        notes=(*notes, *detail_notes(evaluation)),
-        further_tables=column_tables(evaluation),
+        scores=_scores(evaluation),
+        cases=_images(evaluation),
+        page=partial(evaluation_page, evaluation),
+        notes=tuple(notes),
     )
 
 
@@ -78,6 +65,94 @@ def _summary(evaluation: SemanticEvaluation) -> str:
     return ", ".join(parts)
 
 
+def _scores(evaluation: SemanticEvaluation) -> dict[str, Any]:
+    """Scores of all pixels, of each class, over images, and their intervals."""
+    total, intervals = vars(evaluation.total), vars(evaluation.intervals)
+    names = evaluation.labels.names
+    per_class = _per_class(total, names, [score.key for score in PER_CLASS])
+    sizes = evaluation.tallies[:, TRUTH].sum(axis=0).tolist()
+    for values, pixels in zip(per_class.values(), sizes, strict=True):
+        values["pixels"] = pixels
+    for values, cases in zip(per_class.values(), evaluation.class_cases.tolist(), strict=True):
+        values["cases"] = cases
+    keys = [mean.key for mean in evaluation.means]
+    for values, alarms in zip(per_class.values(), evaluation.absent, strict=True):
+        values["absent"] = _alarms(alarms)
+    return {
+        "headline": keys[0],
+        **_means(total, keys),
+        "per_class": per_class,
+        "image_wise": {
+            **_means(evaluation.image_wise, keys),
+            "per_class": _per_class(evaluation.image_wise, names),
+        },
+        "intervals": {
+            **_means(intervals, keys),
+            "per_class": _per_class(intervals, names),
+            "image_wise": {
+                **_means(evaluation.image_wise_intervals, keys),
+                "per_class": _per_class(evaluation.image_wise_intervals, names),
+            },
+        },
+        "empty_images": _alarms(evaluation.empty),
+        "confusion": evaluation.counts.tolist(),
+        "scored_at": evaluation.options.size,
+        "flips": evaluation.options.flips,
+        "empty_rule": EMPTY_RULE,
+    }
+
+
+def _alarms(alarms: FalseAlarms) -> dict[str, Any]:
+    """False alarms for JSON."""
+    return {
+        "images": alarms.images,
+        "false_alarm_rate": plain(alarms.rate),
+        "false_alarm_rate_interval": plain(alarms.rate_ends),
+        "false_area_px": plain(alarms.area_px),
+        "false_area_px_interval": plain(alarms.area_ends),
+    }
+
+
+def _false_alarms(evaluation: SemanticEvaluation) -> list[str]:
+    """Sentence on images without foreground, where there are any."""
+    empty = evaluation.empty
+    if not empty.images:
+        return []
+    ends = f", 95 % {span(empty.rate_ends)}" if span(empty.rate_ends) else ""
+    return [
+        f"Without foreground: {counted(empty.images, 'image')}, something predicted in "
+        f"{number(empty.rate)} of them{ends}; {empty.area_px:,.0f} px on average."
+    ]
+
+
+def _means(values: Mapping[str, np.ndarray], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: plain(values[key]) for key in keys}
+
+
+def _per_class(
+    values: Mapping[str, np.ndarray], names: Sequence[str], keys: Sequence[str] = _WITH_INTERVAL
+) -> dict[str, dict[str, Any]]:
+    """Scores or intervals, `(…, classes)`, by class and key."""
+    return {
+        name: {key: plain(values[key][..., label]) for key in keys}
+        for label, name in enumerate(names)
+    }
+
+
+def _images(evaluation: SemanticEvaluation) -> tuple[list[str], list[list[Any]]]:
+    """A line of scores for each image; what is not defined is left empty."""
+    scores, means = vars(evaluation.images), [mean.key for mean in evaluation.means]
+    pixels = evaluation.tallies[:, TRUTH].sum(axis=-1)
+    rows = []
+    for index, sample in enumerate(evaluation.samples):
+        row = [sample.id, sample.case, sample.image]
+        row += [csv_cell(scores[key][index]) for key in means] + [int(pixels[index])]
+        row += [csv_cell(value) for key in _WITH_INTERVAL for value in scores[key][index]]
+        rows.append(row)
+    per_class = [f"{key} {name}" for key in _WITH_INTERVAL for name in evaluation.labels.names]
+    return ["id", "case", "image", *means, "pixels", *per_class], rows
+
+
 def _table(evaluation: SemanticEvaluation) -> Table:
     """Scores of each class, and their means over classes and over images."""
     total, intervals = vars(evaluation.total), vars(evaluation.intervals)
@@ -91,19 +166,23 @@ def _table(evaluation: SemanticEvaluation) -> Table:
         ]
         cells.append(TableCell(f"{evaluation.class_cases[label]}"))
         cells.append(TableCell(f"{share[label]:.1%}"))
-        bar = gauge(total["iou"][label], intervals["iou"][:, label])
+        bar = gauge(total["dice"][label], intervals["dice"][:, label])
         rows.append(Row(title=name, cells=tuple(cells), gauge=bar, color=color))
-    for title, scores, ends in (
-        ("mean (classes)", total, intervals),
-        (f"mean ({mean_name(evaluation)})", evaluation.image_wise, evaluation.image_wise_intervals),
-    ):
-        means = {mean.key: cell(scores[mean.key], ends[mean.key]) for mean in evaluation.means}
+    over_images = evaluation.image_wise, evaluation.image_wise_intervals
+    summaries = [
+        ("mean (all classes)", "mean", total, intervals),
+        ("mean (images)", "foreground", *over_images),
+    ]
+    if background_of(evaluation.card) is not None:
+        summaries.insert(0, ("foreground", "foreground", total, intervals))
+    for title, kind, scores, ends in summaries:
+        means = [cell(scores[f"{kind}_{s.key}"], ends[f"{kind}_{s.key}"]) for s in PER_CLASS[:2]]
         rows.append(
             Row(
                 title=upper_first(title),
                 short=title,
-                cells=(*(means.get(f"mean_{s.key}", TableCell()) for s in PER_CLASS), *_BLANK),
-                gauge=gauge(scores["mean_iou"], ends["mean_iou"]),
+                cells=(*means, TableCell(), TableCell(), *_BLANK),
+                gauge=gauge(scores[f"{kind}_dice"], ends[f"{kind}_dice"]),
                 total=True,
             )
         )
@@ -112,70 +191,8 @@ def _table(evaluation: SemanticEvaluation) -> Table:
     return Table(
         title="Classes",
         first="Class",
-        columns=(*columns, Column("Cases", "cases"), Column("Share of pixels", page_only=True)),
+        columns=(*columns, Column("Cases", "cases"), Column("Share of pixels", "pixels")),
         rows=tuple(rows),
-        note=f"All pixels of the split taken together. {interval_note(evaluation)} {EMPTY_RULE}",
+        note=f"All pixels of the split taken together. {interval_note(evaluation)} {EMPTY_RULE} "
+        f"{IMAGE_RULE}",
     )
-
-
-def _page(evaluation: SemanticEvaluation) -> Page:
-    labels, counts = evaluation.labels, evaluation.counts
-    note = "Each row shows how the pixels of a true class were predicted."
-    overlapping = evaluation.card.overlapping
-    is_table = labels.num_classes <= _MAX_CELLS
-    title, draw = "Confusion matrix", partial(charts.confusion, counts, labels.names)
-    matrix = () if overlapping else (Matrix(title, note, counts, labels.names, "px"),)
-    distribution = Chart(
-        "Distribution over images",
-        "Dice of each image, averaged over the classes that occur in it.",
-        charts.histogram(evaluation.images.mean_dice, "mean Dice of an image"),
-    )
-    tables, further, files = detail_parts(evaluation)
-    return Page(
-        settings=_settings(evaluation),
-        cards=tuple(_card(evaluation, m.key, upper_first(m.title)) for m in evaluation.means),
-        matrices=matrix if is_table else (),
-        charts=(
-            *(() if is_table or overlapping else (Chart(title, note, draw()),)),
-            distribution,
-            *further,
-        ),
-        tables=tables,
-        curves=_CURVES,
-        examples_note="Images ordered by their mean Dice. Median images show what to expect, the "
-        "worst where to look for errors.",
-        legends=(
-            list(zip(labels.colors, labels.names, strict=True)),
-            error_colors(evaluation.card.background, overlapping),
-        ),
-        files=files if overlapping else {"confusion.png": draw, **files},
-    )
-
-
-def _card(evaluation: SemanticEvaluation, key: str, title: str) -> Card:
-    """A mean with its interval, and its mean over images."""
-    over_images = evaluation.image_wise[key], evaluation.image_wise_intervals[key]
-    return Card(
-        title,
-        number(getattr(evaluation.total, key)),
-        span(getattr(evaluation.intervals, key)),
-        (f"Mean over {mean_name(evaluation)}", number(over_images[0]), span(over_images[1])),
-    )
-
-
-def _settings(evaluation: SemanticEvaluation) -> dict[str, object]:
-    card = evaluation.card
-    steps = postprocessing_of(card).items()
-    cleaning = [STEPS[name].applied.format(value) for name, value in steps if value]
-    decision = "most probable class"
-    if card.overlapping and card.threshold is None:
-        each = zip(card.labels.names, card.thresholds, strict=True)
-        decision = "thresholds " + ", ".join(f"{name} {value:g}" for name, value in each)
-    return {
-        "Model input": model_input(card.size, card.tile),
-        "Scored at": f"{evaluation.options.size} size",
-        "Flips": _FLIPS[evaluation.options.flips],
-        "Decision": decision if card.threshold is None else f"threshold {card.threshold:g}",
-        "Postprocessing": ", ".join(cleaning) or "none",
-        **model_settings(evaluation),
-    }

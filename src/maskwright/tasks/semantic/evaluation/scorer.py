@@ -1,6 +1,5 @@
-"""Pixels of every image counted by true and predicted class, and what else masks are scored by."""
+"""Pixels of every image counted by true and predicted class, and the scores that follow."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +13,10 @@ from maskwright.data.layers import layer_labels, read_layers, require_one_class
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError
 from maskwright.evaluation import EvaluateOptions, Evaluation, Example, evaluate
-from maskwright.evaluation.groups import column_groups
 from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.result import (
     Size,
-    Weigh,
     class_cautions,
     example_size,
     rank_examples,
@@ -28,33 +25,26 @@ from maskwright.evaluation.result import (
 from maskwright.export.engines import Threads
 from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
 from maskwright.metrics import confusion, layer_confusion, tally, tally_scores
-from maskwright.metrics.confusion import layer_tally
+from maskwright.metrics.confusion import PREDICTED, foreground, layer_tally
+from maskwright.metrics.false_alarms import false_areas
 from maskwright.metrics.intervals import cases_with_class
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.provenance import division_of, without_learned
-from maskwright.tasks.semantic.evaluation.details.measures import DetailScorer
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
-from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
-
-_MOST_VALUES = 2**27  # probabilities of an image that are kept, half a gigabyte
+from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, background_of
 
 
 class SemanticScorer:
     """Confusion matrices of the images of a split.
 
     With `options.size="working"` image and ground truth are resized to that of the card first.
-    `detailed` also measures what `MaskDetails` holds. Raises `ConfigError` for options that do not
-    fit the data, `DataError` if model and data have different numbers of classes, or only in the
-    data they overlap.
+    Raises `DataError` if model and data have different numbers of classes, or only in the data they
+    overlap.
     """
 
-    def __init__(
-        self, source: DataSet, card: Any, options: EvaluateOptions, *, detailed: bool = False
-    ) -> None:
-        for name, known in (("size", get_args(Size)), ("weigh", get_args(Weigh))):
-            if (value := getattr(options, name)) not in known:
-                names = " or ".join(map(repr, known))
-                raise ConfigError(f"`{name}` must be {names}; received {value!r}.")
+    def __init__(self, source: DataSet, card: Any, options: EvaluateOptions) -> None:
+        if options.size not in get_args(Size):
+            raise ConfigError(f"`size` must be 'original' or 'working'; received {options.size!r}.")
         self.source, self.card, self.options = source, card, options
         if not card.overlapping:
             require_one_class(source, "this model")
@@ -64,12 +54,6 @@ class SemanticScorer:
         self._counts: np.ndarray | int = 0
         self._tallies: list[np.ndarray] = []
         self._predicted: list[bytes] = []
-        self._details: DetailScorer | None = None
-        if detailed:
-            samples = source.of(options.split)
-            if options.by is not None:
-                column_groups(samples, options.by)
-            self._details = DetailScorer(samples, card, self.labels.num_classes, options)
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels in the size to be scored in."""
@@ -92,8 +76,6 @@ class SemanticScorer:
         if self.options.examples:
             shown = resize_labels(prediction.labels, example_size(truth.shape))
             self._predicted.append(pack(shown.astype(np.uint8)))
-        if self._details is not None:
-            self._details.update(sample, truth, prediction)
 
     @property
     def tallies(self) -> np.ndarray:
@@ -102,14 +84,20 @@ class SemanticScorer:
 
     def result(self, base: Evaluation) -> SemanticEvaluation:
         """Scores of all images, as `Scorer.result`."""
-        dice = tally_scores(self.tallies).mean_dice
+        dice = tally_scores(self.tallies, background_of(self.card), held_only=True).foreground_dice
         held = cases_with_class(self.tallies, base.cases)
         scored = ~np.isnan(tally_scores(self.tallies.sum(axis=0)).iou)
         rare = rare_cautions(self.labels, held, scored, base.num_cases)
         warnings = [*self.warnings, *base.split_cautions(), *base.case_cautions(), *rare]
+        front = foreground(self.labels.num_classes, background_of(self.card))
+        areas = np.nan_to_num(false_areas(self.tallies, front))
+        alarms = np.argsort(-areas, kind="stable")[: min(self.options.examples, (areas > 0).sum())]
         examples = [
             self._example(rank, base.samples[index], index)
-            for rank, index in rank_examples(dice, self.options.examples)
+            for rank, index in [
+                *rank_examples(dice, self.options.examples),
+                *(("false alarm", index) for index in alarms),
+            ]
         ]
         return SemanticEvaluation(
             **{
@@ -119,7 +107,6 @@ class SemanticScorer:
                 "labels": self.labels,
                 "counts": self._counts,
                 "tallies": self.tallies,
-                "details": None if self._details is None else self._details.result(),
             }
         )
 
@@ -132,9 +119,13 @@ class SemanticScorer:
 
     def _example(self, rank: str, sample: Sample, index: int) -> Example:
         picture, truth, predicted = self.show(sample, index)
-        scores, labels = tally_scores(self._tallies[index]), self.labels
+        background, labels = background_of(self.card), self.labels
+        scores = tally_scores(self._tallies[index], background, held_only=True)
         case = f" · case {sample.case}" if sample.case != sample.id else ""
-        parts = [f"Dice {number(scores.mean_dice)}", f"IoU {number(scores.mean_iou)}"]
+        parts = [f"Dice {number(scores.foreground_dice)}", f"IoU {number(scores.foreground_iou)}"]
+        if np.isnan(scores.foreground_dice):
+            front = foreground(labels.num_classes, background)
+            parts = [f"{self._tallies[index][PREDICTED, front].sum():,} px where nothing is"]
         if not self.card.overlapping:
             parts.append(f"pixel accuracy {number(scores.pixel_accuracy)}")
         text = " · ".join(parts) + case
@@ -151,16 +142,12 @@ def evaluate_masks(
     model: Segmenter,
     source: DataSet,
     options: EvaluateOptions | None = None,
-    predict: Callable[[np.ndarray], Prediction] | None = None,
 ) -> SemanticEvaluation:
-    """Score a model of masks on a split; see `evaluation.evaluate` and `SemanticScorer`.
-
-    `predict` is called with an image in place of the model, for predictions with probabilities.
-    """
+    """Score a model of masks on a split; see `evaluation.evaluate` and `SemanticScorer`."""
     options = options or EvaluateOptions()
     check_flips(model.card, options.flips)
-    scorer = SemanticScorer(source, model.card, options, detailed=True)
-    return evaluate(predict or partial(model, flips=options.flips), scorer)
+    scorer = SemanticScorer(source, model.card, options)
+    return evaluate(partial(model, flips=options.flips), scorer)
 
 
 def evaluate_run(
@@ -174,13 +161,5 @@ def evaluate_run(
     dataset, seen = without_learned(dataset, options.split, run)
     predictor = Predictor.load(run, Threads(allow_code=options.allow_code), card_type)
     predictor = predictor.adjusted(pixel_range=options.pixel_range)
-    predict = partial(_predict, predictor, options)
-    evaluation = evaluate_masks(predictor, dataset, options, predict)
+    evaluation = evaluate_masks(predictor, dataset, options)
     return replace(evaluation, warnings=(*seen, *evaluation.warnings))
-
-
-def _predict(predictor: Predictor, options: EvaluateOptions, image: np.ndarray) -> Prediction:
-    """Prediction with probabilities where they are scored, and are not too many."""
-    values = image.shape[0] * image.shape[1] * predictor.card.labels.num_classes
-    kept = options.calibration and values <= _MOST_VALUES
-    return predictor(image, flips=options.flips, probabilities=kept)

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from maskwright.data.case_pattern import find_cases
+from maskwright.data.cases.case_pattern import find_cases
 from maskwright.errors import ConfigError
 
 

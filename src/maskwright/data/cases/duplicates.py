@@ -1,7 +1,7 @@
 """Near-duplicate images, and the cases that they unite."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskwright.data.parallel import in_threads
-from maskwright.data.registration import (
+from maskwright.data.cases.grouping import group_cases, groups
+from maskwright.data.cases.registration import (
     SIDE,
     detail,
     look_alike,
@@ -19,9 +19,10 @@ from maskwright.data.registration import (
     turned,
     view,
 )
+from maskwright.data.parallel import in_threads
 from maskwright.data.samples import Sample
 from maskwright.errors import DataError
-from maskwright.imageio import natural_key, read_image
+from maskwright.imageio import read_image
 
 THUMB_SIDE = 64  # of the thumbnails, pixels
 _CANDIDATE_SIDE = 12  # that thumbnails shrink to, so that a copy may be cropped a little
@@ -142,17 +143,6 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return np.where(length > 1e-3, vectors / np.maximum(length, 1e-3), 0).astype(np.float32)
 
 
-def groups(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Sorted groups of all that are linked by pairs, directly or through others."""
-    from scipy.cluster.hierarchy import DisjointSet  # takes a while
-
-    pairs = list(pairs)
-    linked = DisjointSet({item for pair in pairs for item in pair})
-    for first, second in pairs:
-        linked.merge(first, second)
-    return sorted(sorted(subset) for subset in linked.subsets())
-
-
 def digest_of(pixels: np.ndarray) -> bytes:
     """Hash of the shape and the values of an array."""
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
@@ -194,19 +184,13 @@ def unite_duplicates(samples: Sequence[Sample]) -> tuple[list[Sample], list[list
     copies = [(shown[first][0], shown[second][0]) for first, second in pairs]
     first_with: dict[bytes, int] = {}
     copies += [(first_with.setdefault(digest, i), i) for i, _, digest in shown if digest]
-    first_of: dict[str, int] = {}
-    same_case = [(first_of.setdefault(s.case, i), i) for i, s in enumerate(samples)]
-    group_of: dict[int, str] = {}
-    for members in groups([*copies, *same_case]):
-        cases = {samples[i].case for i in members}
-        if len(cases) > 1:
-            group_of |= dict.fromkeys(members, min(cases, key=natural_key))
-    united = [
-        [samples[i].id for i in members]
+    united = group_cases([replace(sample, group=None) for sample in samples], groups(copies))
+    differ = [
+        [samples[place].id for place in members]
         for members in groups(copies)
-        if len({samples[i].case for i in members}) > 1
+        if len({samples[place].case for place in members}) > 1
     ]
-    return [replace(s, group=group_of.get(i)) for i, s in enumerate(samples)], united
+    return united, differ
 
 
 def _fingerprint(path: Path) -> tuple[np.ndarray, bytes] | None:

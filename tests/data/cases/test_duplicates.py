@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwright.data.duplicates import groups, near_duplicates, thumbnail
+from maskwright.data.cases.duplicates import near_duplicates, thumbnail
+from maskwright.data.cases.grouping import groups
 from maskwright.data.synthetic.datasets import draw_scene
 from maskwright.errors import DataError
 

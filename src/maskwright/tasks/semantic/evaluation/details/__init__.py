@@ -1,1 +1,0 @@
-"""Scores of masks beyond pixels: outlines, objects by size, groups of images, probabilities."""

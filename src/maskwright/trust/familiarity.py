@@ -1,0 +1,121 @@
+"""How unlike the training images an image is, by features of the encoder."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskwright.errors import DataError
+from maskwright.metrics.intervals import add_by_case
+from maskwright.trust.risk_control import fewest_cases
+
+FLAGGED = 0.05
+"""P-value up to which an image is flagged as unfamiliar: one in twenty images like the others."""
+
+_MOST_COMPONENTS = 16
+_IMAGES_PER_COMPONENT = 5
+_LEAST_STD = 1e-6
+_LEAST_VALUE = 0.01  # of a feature in its unit, where its logarithm ends
+
+
+@dataclass(frozen=True, eq=False)
+class FamiliarityModel:
+    """Where the features of training images lie.
+
+    Features are the means over all pixels of each channel of the encoder at strides 8 and 16, side
+    by side, `(n, d)`. Each is taken as it is and as its logarithm: damage that damps a channel
+    moves the logarithm far and the value hardly.
+
+    Args:
+        unit: Mean absolute value of each feature, `(d,)`.
+        mean: Of values in these units and of their logarithms, `(2 * d,)`.
+        scale: Standard deviations of these, `(2 * d,)`.
+        components: Directions of the largest variance of what is standardized, `(k, 2 * d)`.
+        deviations: Standard deviations along the components, `(k,)`.
+        residual: Root of the mean squared distance from the plane of the components.
+    """
+
+    unit: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    components: np.ndarray
+    deviations: np.ndarray
+    residual: float
+
+    def distances(self, features: np.ndarray) -> np.ndarray:
+        """Squared distance of images from the training images, `(n,)`, of features `(n, d)`.
+
+        The mean square of the distances along each component, in standard deviations (the mean, not
+        the sum of Mahalanobis, so that sixteen components do not drown what follows), plus the
+        squared distance from their plane; each of both is about 1 for training images.
+        """
+        standard = (_with_logarithms(features, self.unit) - self.mean) / self.scale
+        along = standard @ self.components.T
+        beyond = np.maximum((standard**2).sum(axis=1) - (along**2).sum(axis=1), 0)
+        within = ((along / self.deviations) ** 2).sum(axis=1) / max(len(self.deviations), 1)
+        return within + beyond / self.residual**2
+
+
+def fit_familiarity(features: np.ndarray) -> FamiliarityModel:
+    """The model of training images with features `(n, d)`.
+
+    It has a component for every five images, at most sixteen: variances of more would be noise.
+
+    Raises:
+        DataError: If there are fewer than two images, or a feature is not finite.
+
+    Source: Lee et al., A simple unified framework for detecting out-of-distribution samples, 2018,
+    without classes; of the residual, Wang et al., ViM, 2022. The logarithms are ours.
+    """
+    features = np.asarray(features, np.float64)
+    if len(features) < 2 or not np.isfinite(features).all():
+        raise DataError(
+            "Expected finite features of at least 2 training images; received features of "
+            f"{len(features)}{'' if np.isfinite(features).all() else ', some nan or infinite'}."
+        )
+    unit = np.maximum(np.abs(features).mean(axis=0), _LEAST_STD)
+    inputs = _with_logarithms(features, unit)
+    mean, scale = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), _LEAST_STD)
+    _, singular, directions = np.linalg.svd((inputs - mean) / scale, full_matrices=False)
+    deviations = singular / math.sqrt(len(features))
+    number = min(_MOST_COMPONENTS, len(features) // _IMAGES_PER_COMPONENT)
+    number = min(number, int((deviations > _LEAST_STD).sum()))
+    residual = max(math.sqrt((deviations[number:] ** 2).sum()), _LEAST_STD)
+    return FamiliarityModel(unit, mean, scale, directions[:number], deviations[:number], residual)
+
+
+def _with_logarithms(features: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    relative = np.asarray(features, np.float64) / unit
+    return np.concatenate([relative, np.log(np.abs(relative) + _LEAST_VALUE)], axis=1)
+
+
+def familiarity_p_values(
+    distances: np.ndarray, calibration: np.ndarray, cases: Sequence[str]
+) -> np.ndarray:
+    """How often an image like the calibration images is as far from the training images, `(n,)`.
+
+    Of images that are like them, at most a share `p` has a p-value of `p` or less. Each case weighs
+    the same, however many images it has. Distances of training images cannot serve: the network
+    has learned from them.
+
+    Args:
+        distances: Of new images, `(n,)`.
+        calibration: Of images that the network was not trained on, `(c,)`.
+        cases: The case of each calibration image; a p-value of `FLAGGED` needs 19 of them.
+
+    Raises:
+        DataError: If there are fewer cases than flags need.
+
+    Source: Bates et al., Testing for outliers with conformal p-values, 2023; by case, Lee et al.,
+    Distribution-free inference with hierarchical data, 2023.
+    """
+    count, fewest = len(set(cases)), fewest_cases(FLAGGED)
+    if count < fewest:
+        raise DataError(
+            f"Expected calibration images of at least {fewest} cases to tell unfamiliar images; "
+            f"received {count}."
+        )
+    farther = (calibration[:, None] >= distances).astype(np.float64)
+    sums = add_by_case(np.concatenate([farther, np.ones((len(cases), 1))], axis=1), cases)
+    return (1 + (sums[:, :-1] / sums[:, -1:]).sum(axis=0)) / (1 + count)

@@ -1,0 +1,110 @@
+"""Labels that may be wrong: a score of each mask, and the place in it to look at."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from maskwright.errors import DataError
+from maskwright.labels import IGNORE_LABEL
+
+_TEMPERATURE = 0.1
+
+
+@dataclass(frozen=True)
+class SuspectPiece:
+    """A connected piece of a mask whose label the model contradicts most.
+
+    Args:
+        box: Top, left, bottom and right in pixels, half-open.
+        given: Label in the mask.
+        predicted: Label that is more probable.
+        area_px: Area.
+        surplus: How much more probable the predicted label is than the given one, summed over the
+            pixels.
+    """
+
+    box: tuple[int, int, int, int]
+    given: int
+    predicted: int
+    area_px: int
+    surplus: float
+
+
+def label_score(probabilities: np.ndarray, given: np.ndarray) -> float:
+    """How well a mask agrees with a model that was not trained on it, 0 to 1; nan if all ignored.
+
+    The soft minimum over pixels of the probability of the given label: some pixels that are surely
+    wrong say more than many doubtful ones along outlines, which every mask has.
+
+    Args:
+        probabilities: float32 `(h, w, classes)`, of a model that did not learn from this mask, as
+            in cross-validation: one that did agrees with its faults.
+        given: Labels `(h, w)`; `IGNORE_LABEL` does not count.
+
+    Raises:
+        DataError: If the shapes or the labels do not fit.
+
+    Source: Lad and Mueller, Estimating label quality and errors in semantic segmentation data via
+    any model, 2023, with its temperature of 0.1.
+    """
+    _check(probabilities, given)
+    confidence = _confidence(probabilities, given)[given != IGNORE_LABEL]
+    if not confidence.size:
+        return float("nan")
+    weights = np.exp((confidence.min() - confidence) / _TEMPERATURE)
+    return float((weights * confidence).sum() / weights.sum())
+
+
+def worst_piece(probabilities: np.ndarray, given: np.ndarray) -> SuspectPiece | None:
+    """The place to look at: of all connected pieces of one given and one other predicted label,
+    that with the largest `surplus`; `None` where the model agrees everywhere.
+
+    Arguments and errors are as of `label_score`.
+    """
+    _check(probabilities, given)
+    predicted = probabilities.argmax(axis=-1)
+    wrong = (given != IGNORE_LABEL) & (predicted != given)
+    surplus = (probabilities.max(axis=-1) - _confidence(probabilities, given)).astype(np.float64)
+    num_classes = probabilities.shape[-1]
+    pairs = np.where(wrong, given.astype(np.int64) * num_classes + predicted, -1)
+    codes, place = np.unique(pairs[wrong], return_inverse=True)
+    totals = np.bincount(place, surplus[wrong], codes.size)
+    worst: SuspectPiece | None = None
+    for pair in np.argsort(-totals, kind="stable").tolist():
+        if worst is not None and totals[pair] <= worst.surplus:
+            break  # no piece has more than all pieces of its labels together
+        mask = (pairs == codes[pair]).view(np.uint8)
+        _, pieces, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        sums = np.bincount(pieces.ravel(), surplus.ravel(), len(statistics))
+        number = 1 + int(sums[1:].argmax())
+        if worst is None or sums[number] > worst.surplus:
+            left, top, width, height, area = statistics[number].tolist()
+            worst = SuspectPiece(
+                box=(top, left, top + height, left + width),
+                given=int(codes[pair]) // num_classes,
+                predicted=int(codes[pair]) % num_classes,
+                area_px=area,
+                surplus=float(sums[number]),
+            )
+    return worst
+
+
+def _confidence(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Probability of the given label of each pixel, `(h, w)`; of any label where it is ignored."""
+    labels = np.where(given == IGNORE_LABEL, 0, given).astype(np.int64)
+    return np.take_along_axis(probabilities, labels[..., None], axis=-1)[..., 0]
+
+
+def _check(probabilities: np.ndarray, given: np.ndarray) -> None:
+    if probabilities.ndim != 3 or probabilities.shape[:2] != given.shape:
+        raise DataError(
+            "Expected probabilities (h, w, classes) and labels (h, w) of one size; received "
+            f"{probabilities.shape} and {given.shape}."
+        )
+    labels = given[given != IGNORE_LABEL]
+    if labels.size and not 0 <= labels.min() <= labels.max() < probabilities.shape[-1]:
+        raise DataError(
+            f"Expected labels of the model's {probabilities.shape[-1]} classes; received "
+            f"{int(labels.min())} to {int(labels.max())}: audit with a model of these classes."
+        )
