@@ -8,6 +8,7 @@ __all__ = [
     "check",
     "compare",
     "compare_plans",
+    "compare_recipes",
     "convert",
     "cross_validate",
     "demo",
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from maskwright.api.hyperparameter_search import search
     from maskwright.api.models import compare, evaluate, export_model, load, predict
     from maskwright.api.plan import plan
+    from maskwright.api.recipe_comparison import compare_recipes
     from maskwright.api.train import find_learning_rate, train, train_regions
     from maskwright.data import open_dataset
     from maskwright.serving import serve

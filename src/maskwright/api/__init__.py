@@ -19,15 +19,18 @@ from maskwright.api.models import (
 )
 from maskwright.api.plan import plan
 from maskwright.api.plan_choice import PlanChoice
+from maskwright.api.recipe_comparison import RecipeComparison, compare_recipes
 from maskwright.api.train import find_learning_rate, train, train_regions
 
 __all__ = [
     "Demo",
     "Folds",
     "PlanChoice",
+    "RecipeComparison",
     "check",
     "compare",
     "compare_plans",
+    "compare_recipes",
     "comparison_folder",
     "convert",
     "cross_validate",

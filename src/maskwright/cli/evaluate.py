@@ -1,12 +1,14 @@
 """`maskwright evaluate` and `maskwright compare`."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from typer import Argument, Option
+from typer import Argument, Option, echo
 
 from maskwright.cli import options
 from maskwright.cli.console import print_message, quiet_tensorflow, report_evaluation
+from maskwright.errors import ConfigError
 
 Size = Annotated[
     Literal["original", "working"],
@@ -52,12 +54,31 @@ def compare(
     size: Size = "original",
     flips: options.Flips = False,
     pixel_range: options.PixelRange = None,
+    seeds: Annotated[
+        int | None,
+        Option(
+            min=2,
+            help="Train the settings of both runs with so many seeds, and compare these recipes.",
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Test whether two models differ significantly, on the same images."""
     quiet_tensorflow()
     from maskwright import api
 
+    if seeds is not None:
+        if size != "original" or flips or pixel_range:
+            raise ConfigError(
+                "Recipes are compared at the original size: leave out the options "
+                "--size, --flips and --pixel-range, or --seeds."
+            )
+        found = api.compare_recipes(
+            run_a, run_b, data, seeds=seeds, split=split, out=folder, on_message=print_message
+        )
+        echo(json.dumps(found.table) if as_json else str(found))
+        print_message(f"See {found.folder / 'recipes.json'}.")
+        return
     out = folder or api.comparison_folder(run_a, run_b, split)
     comparison = api.compare(
         run_a,
