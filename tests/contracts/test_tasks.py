@@ -148,6 +148,21 @@ def test_evaluate_writes_the_same_files(runs, data, tmp_path, name):
     assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_masks_are_scored_by_outline_size_and_probability_or_the_options_refused(
+    runs, data, tmp_path, name
+):
+    options = {"out": tmp_path, "examples": 0, "weigh": "images", "by": "case"}
+    if name in ("semantic", "multilabel"):
+        maskwright.evaluate(runs[name], data, **options)
+        scores = json.loads((tmp_path / "scores.json").read_text())
+        assert {"outlines", "sizes", "by", "thresholds", "calibration"} <= scores.keys()
+        assert scores["image_wise"]["weigh"] == "images"
+        assert (tmp_path / "thresholds.csv").is_file()
+        return
+    with pytest.raises(ConfigError, match="`by` is for scores of masks of classes"):
+        maskwright.evaluate(runs[name], data, **options)
+
+
 def test_compare_scores_two_runs_or_says_why_not(runs, data, tmp_path, name):
     if name in ("semantic", "multilabel"):
         comparison = maskwright.compare(runs[name], runs[name], data, out=tmp_path)

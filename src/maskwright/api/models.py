@@ -11,7 +11,7 @@ from maskwright.arguments import check_options, checked
 from maskwright.data import open_dataset
 from maskwright.errors import ConfigError
 from maskwright.evaluation.reports.write import write_report
-from maskwright.evaluation.result import EvaluateOptions, Size
+from maskwright.evaluation.result import EvaluateOptions, Size, Weigh
 from maskwright.export.engines import Threads
 from maskwright.export.export_run import Export, export_run, require_free
 from maskwright.export.export_task import Example
@@ -88,8 +88,8 @@ def predict(
     return predict_folder(task_of(model).plan_folder, model, images, out, folder_options)
 
 
-class EvaluateArguments(TypedDict, total=False):
-    """Options of `evaluate`, as `EvaluateOptions` describes them."""
+class CompareArguments(TypedDict, total=False):
+    """Options of `compare`, as `EvaluateOptions` describes them."""
 
     split: str
     size: Size
@@ -98,6 +98,17 @@ class EvaluateArguments(TypedDict, total=False):
     examples: NonNegativeInt
     allow_code: bool
     on_message: OnMessage
+
+
+class EvaluateArguments(CompareArguments, total=False):
+    """Options of `evaluate`, as `EvaluateOptions` describes them."""
+
+    by: str | None
+    weigh: Weigh
+    tolerance_px: float
+    tolerance_mm: float | None
+    size_limits: tuple[float, float] | None
+    calibration: bool
 
 
 @checked
@@ -131,7 +142,7 @@ def compare(
     data: str | Path,
     *,
     out: str | Path | None = None,
-    **options: Unpack[EvaluateArguments],
+    **options: Unpack[CompareArguments],
 ) -> Comparison:
     """Score two trained models on the same images of a split, and test the difference.
 
@@ -142,7 +153,7 @@ def compare(
         out: Folder for the results; `comparison/NAME_OF_B/SPLIT` in `a` by default.
         options: As for `evaluate`, with 3 examples on each side by default.
     """
-    check_options("compare", options, EvaluateArguments)
+    check_options("compare", options, CompareArguments)
     first, second = Path(a), Path(b)
     given = EvaluateOptions(**({"examples": 3} | options))
     task = task_of(first)

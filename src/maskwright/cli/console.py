@@ -50,14 +50,15 @@ def report_evaluation(run: Path, evaluation: Any, folder: Path, as_json: bool) -
     Args:
         run: Folder of the model, or of the first one of a comparison.
     """
-    from maskwright.evaluation.reports.write import terminal_table, to_dict
+    from maskwright.evaluation.reports.write import terminal_tables, to_dict
     from maskwright.tasks.registry import task_of
 
     report = task_of(run).report(evaluation)
     if as_json:
         echo(json.dumps(to_dict(report)))
     else:
-        out().print(terminal_table(report))
+        for table in terminal_tables(report):
+            out().print(table)
     for skipped in report.evaluation.skipped:
         print_message(f"skipped: {skipped.reason}")
     print_message(f"See {folder / 'report.html'}.")

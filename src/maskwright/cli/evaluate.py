@@ -14,6 +14,25 @@ Size = Annotated[
     Literal["original", "working"],
     Option(help="Resolution of the scores: of the files, or of the model."),
 ]
+By = Annotated[
+    str | None,
+    Option(help="Column of the manifest or groups.csv whose groups of images are scored apart."),
+]
+Weighing = Annotated[
+    Literal["cases", "images"],
+    Option(help="What counts once in means over images: each case, or each image."),
+]
+TolerancePx = Annotated[
+    float, Option(help="Distance in pixels up to which outlines agree, for surface Dice.")
+]
+ToleranceMm = Annotated[
+    float | None, Option(help="The same in mm, where the size of a pixel is known.")
+]
+SizeLimits = Annotated[
+    tuple[float, float] | None,
+    Option(help="Areas in pixels that divide small, medium and large objects; thirds by default."),
+]
+Calibration = Annotated[bool, Option(help="Score the probabilities of masks as well.")]
 
 
 def evaluate(
@@ -24,6 +43,12 @@ def evaluate(
     size: Size = "original",
     flips: options.Flips = False,
     pixel_range: options.PixelRange = None,
+    by: By = None,
+    weigh: Weighing = "cases",
+    tolerance_px: TolerancePx = 2.0,
+    tolerance_mm: ToleranceMm = None,
+    size_limits: SizeLimits = None,
+    calibration: Calibration = True,
     allow_code: options.AllowCode = False,
     as_json: options.Json = False,
 ) -> None:
@@ -39,6 +64,12 @@ def evaluate(
         size=size,
         flips=flips,
         pixel_range=pixel_range,
+        by=by,
+        weigh=weigh,
+        tolerance_px=tolerance_px,
+        tolerance_mm=tolerance_mm,
+        size_limits=size_limits,
+        calibration=calibration,
         allow_code=allow_code,
         on_message=print_message,
     )

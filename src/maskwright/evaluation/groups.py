@@ -1,4 +1,4 @@
-"""Groups of images by a column of the manifest, for scores of each."""
+"""Scores of images by case, and groups of images by a column of the manifest."""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +8,20 @@ import numpy as np
 from maskwright.data.readers.tables import column_name
 from maskwright.data.samples import Sample, first_few, grouped
 from maskwright.errors import ConfigError
+from maskwright.metrics.confusion import defined_mean
 
 _NOT_STATED = "not stated"
 _MOST_NUMBERS = 8  # different numbers in a column, above which they are divided into ranges
 _RANGES = 3
 _MOST_GROUPS = 50
 _TO = " to "
+
+
+def case_means(values: np.ndarray, cases: Sequence[str]) -> np.ndarray:
+    """Mean of the values of images `(n, …)` of each case, sorted by name; nan is left out."""
+    places = np.unique(np.array(cases), return_inverse=True)[1]
+    number = places.max(initial=-1) + 1
+    return np.stack([defined_mean(values[places == place], axis=0) for place in range(number)])
 
 
 def column_groups(samples: Sequence[Sample], column: str) -> dict[str, list[int]]:

@@ -17,6 +17,7 @@ from maskwright.model_card import ModelCard
 from maskwright.types import OnMessage, show_alert
 
 Size = Literal["original", "working"]
+Weigh = Literal["cases", "images"]
 
 _SHOWN_SIDE_PX = 512  # of the longer side of an example
 
@@ -30,6 +31,12 @@ class EvaluateOptions:
         flips: Test-time augmentation, as in `Predictor.__call__`.
         pixel_range: Pixel values of black and white in the images; `None` for those of their type.
         examples: Number of images to draw of each of best, median and worst.
+        by: Column of the manifest or of groups.csv whose groups of images are scored apart.
+        weigh: `"cases"` counts each case once in means over images, `"images"` each image.
+        tolerance_px: Distance up to which outlines agree, for surface Dice; `tolerance_mm`, if it
+            is not `None`, goes before it.
+        size_limits: Areas that divide small, medium and large objects, px; `None` for thirds.
+        calibration: Whether to score the probabilities of masks, too.
         allow_code: Open an exported model whose format can run code.
         on_message: Called with a message for every file that is skipped.
     """
@@ -39,6 +46,12 @@ class EvaluateOptions:
     flips: Flips = False
     pixel_range: tuple[float, float] | None = None
     examples: int = 2
+    by: str | None = None
+    weigh: Weigh = "cases"
+    tolerance_px: float = 2.0
+    tolerance_mm: float | None = None
+    size_limits: tuple[float, float] | None = None
+    calibration: bool = True
     allow_code: bool = False
     on_message: OnMessage = show_alert
 

@@ -2,7 +2,7 @@
 
 Outlines are those of google-deepmind/surface-distance, and so are the values of the first three:
 an outline runs through the corners of pixels, each corner counts by the length of outline at it,
-and the edge of the image is outline where it cuts a mask. MONAI gives the same surface Dice with
+and the edge of the image is outline where it cuts a mask. MONAI's surface Dice follows it with
 `use_subvoxels=True`; its other distances run between the outermost pixels inside the masks, each
 counted alike, and differ from these by a fraction of a pixel.
 

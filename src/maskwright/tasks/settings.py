@@ -1,7 +1,7 @@
 """Settings become what they stand for, in the same way for every task: data set, augmentation."""
 
 from collections.abc import Collection, Sequence, Sized
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,6 +24,12 @@ _MAX_SKIPPED_SHOWN = 5
 _BYTES_PER_PIXEL = 16  # in a batch: three channels and a label, as 32-bit numbers
 _MIN_SIDE = 32  # of images that keep their own size
 _MIN_STEPS = 20  # of an epoch of a run measured in minutes, so that ten images do for an epoch
+
+_OF_MASKS = {
+    *("size", "flips", "by", "weigh", "tolerance_px", "tolerance_mm", "size_limits"),
+    "calibration",
+}
+"""Options of `evaluate` that only masks of classes have."""
 
 _PURPOSES = {
     "flips": "average over flipped images",
@@ -173,11 +179,11 @@ def make_augmentation(config: RunConfig) -> Augmentation:
 
 def refuse_evaluate_options(task: str, options: EvaluateOptions) -> None:
     """Raise `ConfigError` for options of `evaluate` that only semantic models have."""
-    for name, usual in (("size", "original"), ("flips", False)):
-        if getattr(options, name) != usual:
+    for field in fields(EvaluateOptions):
+        if field.name in _OF_MASKS and getattr(options, field.name) != field.default:
             raise ConfigError(
-                f"Models of {task} are scored in the size of the images and without flips; leave "
-                f"out `{name}`."
+                f"`{field.name}` is for scores of masks of classes; models of {task} have others, "
+                f"in the size of the images and without flips: leave it out."
             )
 
 

@@ -22,7 +22,10 @@ def test_images_have_scores_of_their_own():
     # a-1 has no background; c-1 has nothing at all.
     expected = [1, (0 + 1 / 4) / 2, (0 + 2 / 3) / 2, np.nan]
     np.testing.assert_allclose(result.images.mean_iou, expected)
-    assert result.image_wise["mean_iou"] == pytest.approx(np.mean(expected[:3]))
+    # Case a has two images, and counts once.
+    assert result.image_wise["mean_iou"] == pytest.approx(((1 + 1 / 8) / 2 + 1 / 3) / 2)
+    alike = evaluate_masks(AllCell(), MemoryMasks(MASKS), EvaluateOptions(weigh="images"))
+    assert alike.image_wise["mean_iou"] == pytest.approx(np.mean(expected[:3]))
     assert result.cases == ["a", "a", "b", "c"]
 
 

@@ -19,6 +19,7 @@ _MAX_NUMBERS = 20  # classes up to which the cells of a confusion matrix hold nu
 _MAX_NAMES = 60  # classes up to which its axes hold names
 _WIDE, _SQUARE = (5.4, 2.6), (5.4, 3.9)  # inches
 _DOT_SIZES = (25.0, 180.0)  # smallest and largest dot of a calibration curve, square points
+_FEW_PARTS = 10  # of a calibration curve, up to which their numbers have the usual size
 _COUNTS_LOW = 0.09  # height of a line of numbers below a calibration curve, of its y axis
 
 _COLORS = ("#2459c9", "#c2620a", "#0f7f66", "#a8327e")
@@ -114,7 +115,7 @@ def unit_curves(
     """Curves in the unit square, such as ROC curves; points that are not finite are left out.
 
     `names` are those of the axes; a point of each curve may be marked; `chance` is the height of
-    the line of chance, `None` for the diagonal.
+    the line of chance, `None` for the diagonal, nan for no line.
     """
     with _axes_of(*names, _SQUARE) as axes:
         line = (0, 1) if chance is None else (chance, chance)
@@ -140,6 +141,7 @@ def calibration(
     most = max((numbers.max() for _, _, numbers in series.values()), default=1)
     with _axes_of(*names, _SQUARE) as axes:
         axes.plot((0, 1), (0, 1), color=_MUTED, linestyle=":")
+        size = 10 if all(len(part) <= _FEW_PARTS for _, _, part in series.values()) else 7
         for line, ((key, points), color) in enumerate(zip(series.items(), _COLORS, strict=False)):
             mean, share, numbers = points
             parts = np.flatnonzero(numbers)
@@ -149,7 +151,8 @@ def calibration(
             axes.scatter(mean[parts], share[parts], sizes, color=color, zorder=3, clip_on=False)
             for part in parts:
                 x, y = (part + 0.5) / len(numbers), -_COUNTS_LOW * (line + 0.8)
-                axes.text(x, y, f"{numbers[part]}", color=color, ha="center", va="center")
+                text = _compact(int(numbers[part]))
+                axes.text(x, y, text, color=color, ha="center", va="center", fontsize=size)
         axes.set(xlim=(0, 1), ylim=(-_COUNTS_LOW * (len(series) + 0.4), 1.04))
         axes.set_yticks(np.linspace(0, 1, 6))
         _add_legend(axes)
@@ -198,6 +201,14 @@ def _axes_of(x: str, y: str, size: tuple[float, float]) -> Iterator[Any]:
         axes = Figure(figsize=size, layout="constrained").subplots()
         axes.set(xlabel=_plain_text(x), ylabel=_plain_text(y))
         yield axes
+
+
+def _compact(number: int) -> str:
+    """A number in few characters: 950, 12k, 3.4M."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            return f"{number / size:.{int(number < 10 * size)}f}{unit}"
+    return str(number)
 
 
 def _add_legend(axes: Any) -> None:

@@ -59,11 +59,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """Heading of a column, its shorter form in a terminal, and whether that shows intervals."""
+    """Heading of a column, its shorter form in a terminal, and whether that shows intervals.
+
+    `page_only` columns are left out in a terminal, which has room for 80 characters.
+    """
 
     title: str
     short: str = ""
     interval: bool = False
+    page_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +146,7 @@ class Report:
 
     `summary` tells what was scored, such as `101 images of 40 cases`; `cases` are headings and rows
     of a CSV file; `page` makes what only the HTML report shows; `notes` stand below the table in a
-    terminal.
+    terminal, and then `further_tables`, which the page has among its own.
     """
 
     evaluation: Evaluation
@@ -152,6 +156,7 @@ class Report:
     cases: tuple[Sequence[str], Sequence[Sequence[Any]]]
     page: Callable[[], Page]
     notes: tuple[str, ...] = ()
+    further_tables: tuple[Table, ...] = ()
     scores_file: str = "scores.json"
     cases_file: str = "cases.csv"
 

@@ -6,7 +6,7 @@ The report is one HTML file that loads nothing from elsewhere, by Jinja2 templat
 import base64
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from itertools import groupby
@@ -22,7 +22,7 @@ from rich.table import Table as TerminalTable
 
 from maskwright.evaluation.reports.charts import training_curves
 from maskwright.evaluation.reports.formatting import write_json
-from maskwright.evaluation.reports.parts import Report, interval_note, upper_first
+from maskwright.evaluation.reports.parts import Report, Table, interval_note, upper_first
 from maskwright.evaluation.result import Example
 from maskwright.imageio import make_folder, write_table, write_text
 
@@ -50,23 +50,40 @@ def to_dict(report: Report) -> dict[str, Any]:
     }
 
 
+def terminal_tables(report: Report) -> list[TerminalTable]:
+    """`terminal_table`, and the further tables that were asked for."""
+    return [terminal_table(report), *(_draw(t, t.title, []) for t in report.further_tables)]
+
+
 def terminal_table(report: Report) -> TerminalTable:
     """Scores with 95 % intervals, narrow enough for a terminal of 80 columns."""
     evaluation, table = report.evaluation, report.table
     notes = [*report.notes, *(caution.text for caution in evaluation.warnings)]
-    with_intervals = any(cell.interval for row in table.rows for cell in row.cells)
-    if not with_intervals and any(column.interval for column in table.columns):
+    asked = any(column.interval for column in table.columns)
+    if asked and not _has_intervals(table):
         notes.append(interval_note(evaluation))
+    return _draw(table, f"{evaluation.split}: {report.summary}", notes)
+
+
+def _has_intervals(table: Table) -> bool:
+    return any(cell.interval for row in table.rows for cell in row.cells)
+
+
+def _draw(table: Table, title: str, notes: Sequence[str]) -> TerminalTable:
+    """A table for a terminal, with notes below it."""
+    with_intervals = _has_intervals(table)
     shown = TerminalTable(
-        title=escape(f"{evaluation.split}: {report.summary}"),
+        title=escape(title),
         box=SIMPLE_HEAD,
         pad_edge=False,
-        caption=escape("\n".join(notes)),
+        caption=escape("\n".join(notes)) or None,
         caption_justify="left",
     )
     # Names of classes and verdicts may wrap, numbers may not.
     shown.add_column(table.first.lower(), min_width=14)
     for place, column in enumerate(table.columns):
+        if column.page_only:
+            continue
         is_number = all(" " not in row.cells[place].text for row in table.rows)
         shown.add_column(column.short or column.title, justify="right", no_wrap=is_number)
         if column.interval and with_intervals:
@@ -74,9 +91,11 @@ def terminal_table(report: Report) -> TerminalTable:
     for place, row in enumerate(table.rows):
         cells = [escape(row.short or row.title)]
         for column, cell in zip(table.columns, row.cells, strict=True):
-            cells += [escape(cell.text)] + (
-                [cell.interval] if column.interval and with_intervals else []
-            )
+            if column.page_only:
+                continue
+            cells.append(escape(cell.text))
+            if column.interval and with_intervals:
+                cells.append(cell.interval)
         following = table.rows[place + 1 : place + 2]
         shown.add_row(*cells, end_section=any(after.total > row.total for after in following))
     return shown

@@ -14,6 +14,8 @@ from maskwright.evaluation.reports.parts import (
     upper_first,
 )
 from maskwright.model_card import STEPS, postprocessing_of
+from maskwright.tasks.semantic.evaluation.details.image_tables import mean_name
+from maskwright.tasks.semantic.evaluation.details.page import detail_parts
 from maskwright.tasks.semantic.evaluation.drawing import error_colors
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
@@ -40,13 +42,17 @@ def evaluation_page(evaluation: SemanticEvaluation) -> Page:
         "Dice of each image, averaged over the classes of the foreground that it holds.",
         charts.histogram(evaluation.images.foreground_dice, "Dice of an image"),
     )
+    tables, further, files = detail_parts(evaluation)
     return Page(
         settings=_settings(evaluation),
         cards=tuple(_card(evaluation, m.key, upper_first(m.title)) for m in evaluation.means),
         matrices=matrix if is_table else (),
-        charts=(distribution,)
-        if is_table or overlapping
-        else (Chart(title, note, draw()), distribution),
+        charts=(
+            *(() if is_table or overlapping else (Chart(title, note, draw()),)),
+            distribution,
+            *further,
+        ),
+        tables=tables,
         curves=_CURVES,
         examples_note="Images ordered by the Dice of their foreground. Median images show what to "
         "expect, the worst where to look for errors.",
@@ -54,7 +60,7 @@ def evaluation_page(evaluation: SemanticEvaluation) -> Page:
             list(zip(labels.colors, labels.names, strict=True)),
             error_colors(evaluation.card.background, overlapping),
         ),
-        files={} if overlapping else {"confusion.png": draw},
+        files=files if overlapping else {"confusion.png": draw, **files},
     )
 
 
@@ -65,7 +71,7 @@ def _card(evaluation: SemanticEvaluation, key: str, title: str) -> Card:
         title,
         number(getattr(evaluation.total, key)),
         span(getattr(evaluation.intervals, key)),
-        ("Mean over images", number(over_images[0]), span(over_images[1])),
+        (f"Mean over {mean_name(evaluation)}", number(over_images[0]), span(over_images[1])),
     )
 
 

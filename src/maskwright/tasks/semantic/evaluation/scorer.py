@@ -1,5 +1,6 @@
 """Pixels of every image counted by true and predicted class, and the scores that follow."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,12 @@ from maskwright.data.layers import layer_labels, read_layers, require_one_class
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError
 from maskwright.evaluation import EvaluateOptions, Evaluation, Example, evaluate
+from maskwright.evaluation.groups import column_groups
 from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.reports.formatting import number
 from maskwright.evaluation.result import (
     Size,
+    Weigh,
     class_cautions,
     example_size,
     rank_examples,
@@ -30,21 +33,29 @@ from maskwright.metrics.false_alarms import false_areas
 from maskwright.metrics.intervals import cases_with_class
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.provenance import division_of, without_learned
+from maskwright.tasks.semantic.evaluation.details.measures import DetailScorer
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, background_of
+
+_MOST_VALUES = 2**27  # probabilities of an image that are kept, half a gigabyte
 
 
 class SemanticScorer:
     """Confusion matrices of the images of a split.
 
     With `options.size="working"` image and ground truth are resized to that of the card first.
-    Raises `DataError` if model and data have different numbers of classes, or only in the data they
-    overlap.
+    `detailed` also measures what `MaskDetails` holds. Raises `ConfigError` for options that do not
+    fit the data, `DataError` if model and data have different numbers of classes, or only in the
+    data they overlap.
     """
 
-    def __init__(self, source: DataSet, card: Any, options: EvaluateOptions) -> None:
-        if options.size not in get_args(Size):
-            raise ConfigError(f"`size` must be 'original' or 'working'; received {options.size!r}.")
+    def __init__(
+        self, source: DataSet, card: Any, options: EvaluateOptions, *, detailed: bool = False
+    ) -> None:
+        for name, known in (("size", get_args(Size)), ("weigh", get_args(Weigh))):
+            if (value := getattr(options, name)) not in known:
+                names = " or ".join(map(repr, known))
+                raise ConfigError(f"`{name}` must be {names}; received {value!r}.")
         self.source, self.card, self.options = source, card, options
         if not card.overlapping:
             require_one_class(source, "this model")
@@ -54,6 +65,14 @@ class SemanticScorer:
         self._counts: np.ndarray | int = 0
         self._tallies: list[np.ndarray] = []
         self._predicted: list[bytes] = []
+        self._details: DetailScorer | None = None
+        if detailed:
+            samples = source.of(options.split)
+            if options.by is not None:
+                column_groups(samples, options.by)
+            scaled = options.size == "working" and card.size is not None
+            front = foreground(self.labels.num_classes, background_of(card))
+            self._details = DetailScorer(samples, front, self.labels.num_classes, options, scaled)
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """Image and labels in the size to be scored in."""
@@ -76,6 +95,8 @@ class SemanticScorer:
         if self.options.examples:
             shown = resize_labels(prediction.labels, example_size(truth.shape))
             self._predicted.append(pack(shown.astype(np.uint8)))
+        if self._details is not None:
+            self._details.update(sample, truth, prediction)
 
     @property
     def tallies(self) -> np.ndarray:
@@ -107,6 +128,7 @@ class SemanticScorer:
                 "labels": self.labels,
                 "counts": self._counts,
                 "tallies": self.tallies,
+                "details": None if self._details is None else self._details.result(),
             }
         )
 
@@ -142,12 +164,16 @@ def evaluate_masks(
     model: Segmenter,
     source: DataSet,
     options: EvaluateOptions | None = None,
+    predict: Callable[[np.ndarray], Prediction] | None = None,
 ) -> SemanticEvaluation:
-    """Score a model of masks on a split; see `evaluation.evaluate` and `SemanticScorer`."""
+    """Score a model of masks on a split; see `evaluation.evaluate` and `SemanticScorer`.
+
+    `predict` is called with an image in place of the model, for predictions with probabilities.
+    """
     options = options or EvaluateOptions()
     check_flips(model.card, options.flips)
-    scorer = SemanticScorer(source, model.card, options)
-    return evaluate(partial(model, flips=options.flips), scorer)
+    scorer = SemanticScorer(source, model.card, options, detailed=True)
+    return evaluate(predict or partial(model, flips=options.flips), scorer)
 
 
 def evaluate_run(
@@ -161,5 +187,13 @@ def evaluate_run(
     dataset, seen = without_learned(dataset, options.split, run)
     predictor = Predictor.load(run, Threads(allow_code=options.allow_code), card_type)
     predictor = predictor.adjusted(pixel_range=options.pixel_range)
-    evaluation = evaluate_masks(predictor, dataset, options)
+    predict = partial(_predict, predictor, options)
+    evaluation = evaluate_masks(predictor, dataset, options, predict)
     return replace(evaluation, warnings=(*seen, *evaluation.warnings))
+
+
+def _predict(predictor: Predictor, options: EvaluateOptions, image: np.ndarray) -> Prediction:
+    """Prediction with probabilities where they are scored, and are not too many."""
+    values = image.shape[0] * image.shape[1] * predictor.card.labels.num_classes
+    kept = options.calibration and values <= _MOST_VALUES
+    return predictor(image, flips=options.flips, probabilities=kept)

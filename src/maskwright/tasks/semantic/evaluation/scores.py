@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from maskwright.evaluation import Evaluation
+from maskwright.evaluation.groups import case_means
 from maskwright.evaluation.reports.parts import Score
 from maskwright.labels import Labels
 from maskwright.metrics import Scores, tally_scores
 from maskwright.metrics.confusion import defined_mean, foreground
 from maskwright.metrics.false_alarms import FalseAlarms, false_alarms
 from maskwright.metrics.intervals import cases_with_class, mean_interval, score_intervals
+from maskwright.tasks.semantic.evaluation.details.measures import MaskDetails
+from maskwright.tasks.semantic.evaluation.details.outlines import DISTANCES
 
 FOREGROUND = (
     Score("foreground_dice", "foreground Dice"),
@@ -43,14 +46,15 @@ class SemanticEvaluation(Evaluation):
 
     `counts` are those of all images, true classes in rows, int64 `(classes, classes)`, or, of
     classes that overlap, `(classes, 2, 2)` as `metrics.layer_confusion` counts; `tallies` those of
-    each image, int64 `(n, 3, classes)`, see `metrics.tally`. A model of single objects is scored by
-    their classes.
+    each image, int64 `(n, 3, classes)`, see `metrics.tally`; `details` those beyond pixels, if they
+    were asked for. A model of single objects is scored by their classes.
     """
 
     card: Any
     labels: Labels
     counts: np.ndarray
     tallies: np.ndarray
+    details: MaskDetails | None = None
 
     @cached_property
     def total(self) -> Scores:
@@ -76,9 +80,22 @@ class SemanticEvaluation(Evaluation):
         return tally_scores(self.tallies, background_of(self.card), held_only=True)
 
     @cached_property
+    def of_images(self) -> Mapping[str, np.ndarray]:
+        """Fields of `images`, and the scores of `details`, by key."""
+        return {**vars(self.images), **(self.details.scores if self.details else {})}
+
+    @property
+    def weighs_cases(self) -> bool:
+        """Whether means over images are means over cases, and differ from those."""
+        return self.options.weigh == "cases" and self.num_cases < len(self.samples)
+
+    @cached_property
     def image_wise(self) -> Mapping[str, np.ndarray]:
-        """Means over images of each field of `images`, without images that have no score."""
-        return {key: defined_mean(values, axis=0) for key, values in vars(self.images).items()}
+        """Means over images of each of `of_images`, without images that have no score.
+
+        Where the options weigh cases, the mean over cases of their means.
+        """
+        return {key: defined_mean(self._weighed(v), axis=0) for key, v in self.of_images.items()}
 
     @cached_property
     def intervals(self) -> Scores:
@@ -88,7 +105,16 @@ class SemanticEvaluation(Evaluation):
     @cached_property
     def image_wise_intervals(self) -> Mapping[str, np.ndarray]:
         """Ends of the 95 % intervals of `image_wise`, `(2,)` and `(2, classes)`."""
-        return {key: mean_interval(values, self.cases) for key, values in vars(self.images).items()}
+        return {key: self._mean_ends(key, values) for key, values in self.of_images.items()}
+
+    def _mean_ends(self, key: str, values: np.ndarray) -> np.ndarray:
+        bounded = key.removeprefix("mean_") not in DISTANCES
+        cases = sorted(set(self.cases)) if self.weighs_cases else self.cases
+        ends = mean_interval(self._weighed(values), cases, bounded=bounded)
+        return ends if bounded else np.maximum(ends, 0)
+
+    def _weighed(self, values: np.ndarray) -> np.ndarray:
+        return case_means(values, self.cases) if self.weighs_cases else values
 
     @cached_property
     def class_cases(self) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Scores of masks beyond pixels: outlines, objects by size, groups of images, probabilities."""
