@@ -138,6 +138,46 @@ def test_given_splits_stay():
     assert sizes(assign_splits(samples(5), {}, 0, 0, seed=0)) == {"train": 5}
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_calibration_is_carved_of_what_would_train_and_nothing_else_moves(seed):
+    pool = samples(60, per_case=2)
+    held = {s.id: {"common", *({"rare"} if n < 4 else ())} for n, s in enumerate(pool)}
+    plain = assign_splits(pool, held, 0.1, 0.15, seed)
+    found = assign_splits(pool, held, 0.1, 0.15, seed, calibration_share=0.15)
+    moves = {(a.split, b.split) for a, b in zip(plain, found, strict=True) if a != b}
+    assert moves == {("train", "calibration")}
+    assert separated(found) is None
+    # Both cases of a rare class stay: one tests or validates, or both train.
+    assert "calibration" not in {s.split for s in found if "rare" in held[s.id]}
+    # Before the folds: none holds out what is set aside, or learns from it.
+    aside = {s.id for s in found if s.split == "calibration"}
+    for fold in (1, 2, 3):
+        folded = make_fold(found, held, fold, 3, seed)
+        assert {s.id for s in folded if s.split == "calibration"} == aside
+
+
+def test_calibration_takes_no_case_of_a_stated_split_and_must_be_possible():
+    stated = [
+        replace(s, split="test" if n % 2 else "train")
+        for n, s in enumerate(samples(20, per_case=4))
+    ]
+    others = [
+        replace(s, id=f"o{s.id}", case=f"o{s.case}", split="train") for s in samples(80, per_case=4)
+    ]
+    found = assign_splits([*stated, *others], {}, 0, 0.15, 0, calibration_share=0.5)
+    assert {s.case[0] for s in found if s.split == "calibration"} == {"o"}
+    assert 20 < sizes(found)["calibration"] < 60
+    with pytest.raises(ConfigError, match="leave `calibration_share` out"):
+        assign_splits(stated, {}, 0, 0.15, 0, calibration_share=0.5)
+    given = [replace(s, split="calibration") if n < 4 else s for n, s in enumerate(samples(40))]
+    assert sizes(assign_splits(given, {}, 0, 0, 0, calibration_share=0.5)) == {
+        "calibration": 4,
+        "train": 36,
+    }
+    with pytest.raises(ConfigError, match=r"leave something to train on.*0\.8 for calibration"):
+        assign_splits(others, {}, 0.1, 0.1, 0, calibration_share=0.8)
+
+
 def test_shares_must_leave_something():
     with pytest.raises(ConfigError, match="leave something to train on"):
         assign_splits(samples(5), {}, 0.5, 0.5, seed=0)

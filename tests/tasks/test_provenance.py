@@ -143,6 +143,27 @@ def test_what_check_found_before_training_is_known_to_the_scores(tmp_path):
     assert "videos" not in {caution.code for caution in stated.warnings}
 
 
+def test_nothing_is_learned_from_or_selected_by_what_is_set_aside(trained, tmp_path):
+    data, share = trained[0], 0.3
+    run = maskwright.train(data, tmp_path / "run", calibration_share=share, **QUICK).folder
+    folds = maskwright.cross_validate(
+        data, tmp_path / "cv", folds=2, calibration_share=share, **QUICK
+    )
+    divided = maskwright.open_dataset(data, calibration_share=share)
+    aside = {sample.id for sample in divided.of("calibration")}
+    assert len(aside) > 2
+    for folder in (run, *folds.runs):
+        record = json.loads((folder / "learned_images.json").read_text())
+        assert not aside & (record["train"].keys() | record["val"].keys())
+    assert not aside & {sample.id for sample in folds.out_of_fold.samples}
+    for model in (run, folds.folder):
+        scored = maskwright.evaluate(model, data, split="calibration", examples=0)
+        assert {sample.id for sample in scored.samples} == aside
+    before = maskwright.open_dataset(data)
+    assert divided.of("test") == before.of("test")
+    assert divided.of("val") == before.of("val")
+
+
 def test_images_of_one_color_are_known_by_their_names_too():
     black, other = np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8)[..., None]
     assert content_hash(black, "a") != content_hash(black, "b")

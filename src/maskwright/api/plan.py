@@ -35,7 +35,10 @@ _TIMING_S = 45.0  # of one round, beyond which there is no other
 _FEW_CASES = 30
 _LEAST_VALIDATED = 3
 _LARGER_SHARE = 0.2
-_DIVISION = ("group_by", "val_share", "test_share", "split_seed", "unite_duplicates")
+_DIVISION = (
+    *("group_by", "val_share", "test_share", "calibration_share", "split_seed"),
+    "unite_duplicates",
+)
 
 
 @checked

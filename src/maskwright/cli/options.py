@@ -20,6 +20,10 @@ Force = Annotated[
     bool, Option("--force", help="Train although `maskwright check` finds errors in the data.")
 ]
 Epochs = Annotated[int | None, Option(min=1, help="Number of epochs.")]
+CalibrationShare = Annotated[
+    float | None,
+    Option(min=0, max=0.9, help="Share of cases set aside for `maskwright trust`, such as 0.15."),
+]
 Split = Annotated[str, Option(help="Split to score.")]
 Flips = Annotated[bool, Option(help="Average predictions over the image and its mirror image.")]
 PixelRange = Annotated[

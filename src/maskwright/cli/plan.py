@@ -28,6 +28,7 @@ def plan(
         Option(min=0.01, help="Training budget in minutes; by default 10, or 60 with --compare."),
     ] = None,
     settings: options.Settings = None,
+    calibration_share: options.CalibrationShare = None,
     measure: Annotated[
         bool, Option("--measure/--no-measure", help="Time training steps on this machine.")
     ] = True,
@@ -45,7 +46,7 @@ def plan(
     from maskwright import api
 
     quiet_tensorflow()
-    overrides = read_settings(settings)
+    overrides = read_settings(settings, calibration_share=calibration_share)
     if compare is not None or resume:
         if path is None:
             raise ConfigError("Comparing plans needs an output folder; pass it with -o.")

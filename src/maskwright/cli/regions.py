@@ -83,6 +83,7 @@ def train(
     settings: options.Settings = None,
     minutes: Annotated[float | None, Option(min=0.01, help="Training budget in minutes.")] = None,
     epochs: options.Epochs = None,
+    calibration_share: options.CalibrationShare = None,
     resume: options.Resume = False,
     force: options.Force = False,
     show_settings: options.ShowSettings = False,
@@ -92,7 +93,13 @@ def train(
 
     quiet_tensorflow()
     bundled = segmenter and str(segmenter)
-    given = read_settings(settings, minutes=minutes, epochs=epochs, segmenter=bundled)
+    given = read_settings(
+        settings,
+        minutes=minutes,
+        epochs=epochs,
+        calibration_share=calibration_share,
+        segmenter=bundled,
+    )
     given |= {"plan": plan, "resume": resume, "force": force, "on_message": print_message}
     report_run(api.train_regions(data, run, **given))
 

@@ -22,6 +22,7 @@ def train(
         float | None, Option(min=0.01, help="Training budget in minutes, all folds included.")
     ] = None,
     epochs: options.Epochs = None,
+    calibration_share: options.CalibrationShare = None,
     folds: Annotated[
         int | None,
         Option(min=2, help="Cross-validate with this number of folds, and build the ensemble."),
@@ -34,7 +35,9 @@ def train(
     from maskwright import api
 
     quiet_tensorflow()
-    given = read_settings(settings, minutes=minutes, epochs=epochs)
+    given = read_settings(
+        settings, minutes=minutes, epochs=epochs, calibration_share=calibration_share
+    )
     if folds is not None or (resume and api.is_cross_validation(run)):
         joined = api.cross_validate(
             *(data, run),

@@ -45,6 +45,9 @@ class RunConfig(BaseModel):
     """Fraction of cases assigned to the validation split if the data defines none; none for 0.1."""
     test_share: float | None = Field(None, ge=0, lt=1)
     """Fraction of cases assigned to the test split if the data defines none; none for 0.15."""
+    calibration_share: float | None = Field(None, ge=0, lt=1)
+    """Fraction of cases that are set aside, instead of trained on, for the promises of `maskwright
+    trust`, if the data defines no calibration split; none for that in data.yaml, or 0."""
     split_seed: NonNegativeInt | None = None
     """Random seed of the splits, separate from `seed`, so that runs with different seeds share
     their splits; none for the seed in data.yaml, or 0."""
@@ -178,6 +181,7 @@ class RunConfig(BaseModel):
             "group_by": self.group_by,
             "val_share": self.val_share,
             "test_share": self.test_share,
+            "calibration_share": self.calibration_share,
             "seed": self.split_seed,
             "fold": self.fold,
             "unite_duplicates": self.unite_duplicates,

@@ -19,6 +19,7 @@ class SharedSettings(TypedDict, total=False):
     skip_unreadable: bool
     val_share: float | None
     test_share: float | None
+    calibration_share: float | None
     split_seed: int | None
     fold: str | tuple[int, int] | None
     group_by: str | None

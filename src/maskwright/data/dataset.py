@@ -21,7 +21,7 @@ from maskwright.data.readers.mask_fit import (
     sizes_differ,
 )
 from maskwright.data.readers.probe import Headers, kind_differs
-from maskwright.data.samples import Doubt, Note, Sample, SkippedFile
+from maskwright.data.samples import USUAL_SPLITS, Doubt, Note, Sample, SkippedFile
 from maskwright.errors import DataError
 from maskwright.imageio import Header, RawMask, read_mask, read_with_gaps
 from maskwright.instances import Instances
@@ -75,9 +75,9 @@ class DataSet:
 
     @property
     def splits(self) -> dict[str, int]:
-        """Number of samples in each split; train, val and test first."""
+        """Number of samples in each split; `USUAL_SPLITS` first."""
         counts = Counter(sample.split or "train" for sample in self.samples)
-        usual = [split for split in ("train", "val", "test") if split in counts]
+        usual = [split for split in USUAL_SPLITS if split in counts]
         return {split: counts[split] for split in [*usual, *sorted(set(counts) - set(usual))]}
 
     def of(self, split: str) -> list[Sample]:

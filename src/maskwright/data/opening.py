@@ -1,7 +1,7 @@
 """Open a data set: recognize it, probe its files, infer what is not stated, make its splits."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -9,6 +9,7 @@ from maskwright.arguments import check_options, checked
 from maskwright.data.cases.duplicates import unite_duplicates as unite
 from maskwright.data.dataset import DataSet
 from maskwright.data.encodings.evidence import lossy_masks
+from maskwright.data.opening_notes import opening_notes
 from maskwright.data.readers.class_files import read_class_files
 from maskwright.data.readers.description import MULTILABEL, READING, Description, write_description
 from maskwright.data.readers.leftovers import settle_leftovers
@@ -18,12 +19,10 @@ from maskwright.data.readers.resolve import list_samples
 from maskwright.data.readers.stated_encoding import encoding_of, stated_meanings, stated_values
 from maskwright.data.readers.tables import add_instance_files, assign_cases
 from maskwright.data.rivals import compare_rivals
-from maskwright.data.samples import Doubt, Note, Sample, SkippedFile, counted
+from maskwright.data.samples import CALIBRATION, Doubt, Note, Sample, counted
 from maskwright.data.splits import assign_splits, make_fold
 from maskwright.errors import ConfigError, DataError
 from maskwright.labels import IGNORE_LABEL
-
-_MAX_GROUPS = 3  # of copies that a note names
 
 
 class OpenOptions(TypedDict, total=False):
@@ -35,6 +34,8 @@ class OpenOptions(TypedDict, total=False):
         val_share: Share of samples for validation where no such split is given, 0 for none;
             `None` for what data.yaml says, else 0.1.
         test_share: The same for testing; 0.15.
+        calibration_share: The same for calibration, of what would train; 0. Testing and validation
+            are the same with and without it.
         seed: Decides, with the names of the cases, which samples these are; 0. Not the seed of a
             training run: a model must be scored on the division that it was trained on.
         fold: `(2, 5)` divides training and validation samples into five folds, by case and
@@ -48,6 +49,7 @@ class OpenOptions(TypedDict, total=False):
     group_by: str | None
     val_share: float | None
     test_share: float | None
+    calibration_share: float | None
     seed: int | None
     fold: tuple[int, int] | None
     unite_duplicates: bool
@@ -95,7 +97,8 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
     group_by = description.group_by if group_by is None else group_by
     unite_duplicates = options.get("unite_duplicates", False) or description.unite_duplicates
     scaled_masks, fold = options.get("scaled_masks", False), options.get("fold")
-    shares = {"val": val_share, "test": test_share}
+    calibration_share = _first(options.get("calibration_share"), description.calibration_share, 0)
+    shares = {"val": val_share, CALIBRATION: calibration_share, "test": test_share}
     splits = {sample.split or "train" for sample in layout.samples}
     absent = [split for split, share in shares.items() if share and split not in splits]
     created = absent if "train" in splits else []  # of training samples
@@ -126,12 +129,14 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
         instances = instances or description.objects == "components"
     samples, copies = unite(samples) if unite_duplicates else (samples, [])
     classes = classes_by_sample(samples, probed.contents, encoding)
-    samples = assign_splits(samples, classes, val_share, test_share, seed, root)
+    samples = assign_splits(samples, classes, val_share, test_share, seed, root, calibration_share)
     if fold is not None:
         samples = make_fold(samples, classes, *fold, seed)
     skipped = (*layout.skipped, *probed.skipped)
     stated = description.model_dump(exclude_defaults=True, include=set(READING))
     stated |= {"val_share": val_share, "test_share": test_share, "seed": seed}
+    if calibration_share:
+        stated["calibration_share"] = calibration_share
     if group_by is not None:
         stated["group_by"] = group_by
     if unite_duplicates:
@@ -154,7 +159,7 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
             *lossy_masks(contents),
             *layout.notes,
             *(remark for remark in remarks if isinstance(remark, Note)),
-            *_notes(copies, created, seed, skipped),
+            *opening_notes(copies, created, seed, skipped),
         ),
         instances=instances,
         components=description.objects == "components",
@@ -204,34 +209,6 @@ def write_yaml(dataset: DataSet, path: str | Path) -> None:
     }
     content = {key: value for key, value in content.items() if value is not None}
     write_description(path, content, [note.text for note in dataset.notes])
-
-
-def _notes(
-    copies: Sequence[Sequence[str]],
-    created: Sequence[str],
-    seed: int,
-    skipped: Sequence[SkippedFile],
-) -> Iterator[Note]:
-    """Notes on copies whose cases were united, splits that were created, and skipped files."""
-    if copies:
-        shown = "; ".join(" = ".join(group[:4]) for group in copies[:_MAX_GROUPS])
-        more = f" and {len(copies) - _MAX_GROUPS} more" if len(copies) > _MAX_GROUPS else ""
-        yield Note(
-            "united_duplicates",
-            f"{counted(len(copies), 'group')} of images show nearly the same ({shown}{more}); each "
-            f"is one case, together with the cases of its images.",
-        )
-    if created:
-        yield Note(
-            "splits_created",
-            f"No {' and no '.join(created)} split is given: drawn from the training samples in "
-            f"whole cases, by the name of each and the seed {seed}, so that files added later move "
-            f"none to the test split, but for classes in very few cases.",
-        )
-    if skipped:
-        first = skipped[0]
-        about = first.reason if first.broken else f"{first.path.name}, {first.reason}."
-        yield Note("skipped", f"{len(skipped)} skipped; the first: {about}")
 
 
 def _first(*values: Any) -> Any:

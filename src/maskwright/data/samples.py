@@ -13,6 +13,12 @@ Key = TypeVar("Key")
 
 _EXAMPLES = 5
 
+CALIBRATION = "calibration"
+"""Split that promises of `trust` are made with; nothing is learned from or selected by it."""
+
+USUAL_SPLITS = ("train", "val", CALIBRATION, "test")
+"""Splits that are known by name; what is listed in several counts for the last of them."""
+
 SEPARATOR = ";"
 """Between the masks of an image in a manifest, and between the labels of its regions."""
 
@@ -25,7 +31,7 @@ class Sample:
         id: Name of the sample, unique in its data set and usable as a file name.
         masks: Files of its mask: one, or one for each object; empty where there is none.
         case: Patient, scene or video; samples of one case never part between splits.
-        split: `"train"`, `"val"`, `"test"`, another name, or `None` before splits are assigned.
+        split: One of `USUAL_SPLITS`, another name, or `None` before splits are assigned.
         label: What the whole image is, for classification, or `None`; where each mask is a region
             with a label of its own, all of them in order, separated by `;`.
         weight: How much the sample counts in training.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.samples import Sample, grouped
+from maskwright.data.samples import CALIBRATION, Sample, grouped
 from maskwright.errors import ConfigError
 from maskwright.imageio import natural_key
 
@@ -25,6 +25,7 @@ def assign_splits(
     test_share: float,
     seed: int,
     root: Path = Path(),
+    calibration_share: float = 0,
 ) -> list[Sample]:
     """Give every sample a split: those that are stated stay, missing ones are made.
 
@@ -40,25 +41,32 @@ def assign_splits(
     classes, that of the lowest tests, and the lowest of the others validates, as far as the first
     rule lets them. All cases together, however few, count as such a class.
 
+    Of the cases that would train then, the lowest and those within `calibration_share` above
+    validation are for calibration, where no such split is stated; but not the two highest of a
+    class, nor what lies in another split, too. Tests and validation are the same without it.
+
     Cases that come or go thus move no other from training to testing, unless they change how many
     classes there are, or which of these have enough cases, or are several of a class that has too
     few. A case that is a single sample is called
     after its file below `root`, where it lies there, else by its id.
 
     Raises:
-        ConfigError: If the shares leave nothing to train on.
+        ConfigError: If the shares leave nothing to train on, or no case can be for calibration.
     """
-    if not (0 <= val_share < 1 and 0 <= test_share < 1 and val_share + test_share < 1):
+    every = val_share, test_share, calibration_share
+    if not (min(every) >= 0 and sum(every) < 1):
+        more = f" and {calibration_share} for calibration" if calibration_share else ""
         raise ConfigError(
             f"Expected shares of validation and test from 0 to below 1 that leave something to "
-            f"train on, received {val_share} and {test_share}."
+            f"train on, received {val_share} and {test_share}{more}."
         )
     samples = [replace(s, split="train") if s.split is None else s for s in samples]
     stated = {sample.split for sample in samples}
     wanted = {"test": test_share, "val": val_share}
     shares = {name: share for name, share in wanted.items() if share > 0 and name not in stated}
+    calibrates = calibration_share > 0 and CALIBRATION not in stated
     cases = grouped((s for s in samples if s.split == "train"), lambda sample: sample.together)
-    if not cases or not shares:
+    if not cases or not (shares or calibrates):
         return samples
     # Of copies that are one group, the highest: a copy that is added then moves none to the test.
     number = {
@@ -77,14 +85,25 @@ def assign_splits(
     seconds = [held for held in holders.values() if len(held) > 1]
     seconds += [everything] if len(everything) > 2 else []
     chosen: dict[str, str] = {}
-    low, last = 0.0, list(shares)[-1]
+    low, last = 0.0, ["", *shares][-1]
     for split, share in shares.items():
         spared = {held[-2] for held in seconds if split != last}
         taken = training_only | spared | chosen.keys()
-        free = [[case for case in held if case not in taken] for held in spread]
-        inside = {c for c in free[0] if low <= number[c] < low + share}
-        chosen |= dict.fromkeys(inside | {held[0] for held in free if held}, split)
+        left = [[case for case in held if case not in taken] for held in spread]
+        inside = {c for c in left[0] if low <= number[c] < low + share}
+        chosen |= dict.fromkeys(inside | {held[0] for held in left if held}, split)
         low += share
+    if calibrates:
+        elsewhere = {sample.together for sample in samples if sample.split != "train"}
+        taken = training_only | {held[-2] for held in seconds} | elsewhere | chosen.keys()
+        free = [case for case in everything if case not in taken]
+        if not free:
+            raise ConfigError(
+                f"Expected a calibration share that some of the {len(cases)} cases can be for; all "
+                f"are needed to train, validate or test: leave `calibration_share` out."
+            )
+        inside = {case for case in free if low <= number[case] < low + calibration_share}
+        chosen |= dict.fromkeys(inside | {free[0]}, CALIBRATION)
     return [
         replace(s, split=chosen.get(s.together, "train")) if s.split == "train" else s
         for s in samples

@@ -36,7 +36,8 @@ _ORDER = (
     *("size", "crop", "favor_rare", "batch_size", "memory_limit_mb", "augmentation"),
     *("encoder", "encoder_weights", "encoder_widths", "decoder", "decoder_widths", "norm"),
     *("deep_supervision", "loss", "class_weights", "learning_rate", "encoder_rate", "freeze"),
-    *("minutes", "epochs", "patience", "average", "val_share", "unite_duplicates"),
+    *("minutes", "epochs", "patience", "average", "val_share", "calibration_share"),
+    "unite_duplicates",
     *STEPS,
 )
 """Order of settings in a plan; others follow."""

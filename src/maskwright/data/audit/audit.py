@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from maskwright.data import DataSet, Sample
 from maskwright.data.audit.audit_scan import (
     AuditedSample,
@@ -17,6 +19,7 @@ from maskwright.data.audit.audit_scan import (
     relative_name,
     scan,
 )
+from maskwright.data.audit.calibration_cases import calibration_findings
 from maskwright.data.audit.checks import (
     ClassCount,
     class_counts,
@@ -26,8 +29,9 @@ from maskwright.data.audit.checks import (
     odd_masks,
     odd_splits,
 )
-from maskwright.data.audit.leaks import find_leaks, find_related
+from maskwright.data.audit.leaks import find_leaks
 from maskwright.data.cases.grouping import group_cases
+from maskwright.data.cases.related import find_related
 from maskwright.data.opening import open_with_doubts
 from maskwright.data.samples import Note, counted, grouped
 
@@ -70,7 +74,13 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
     faults = [each for each in audited if isinstance(each, SampleFault)]
     spare = [e for e in scan(dataset, _spare(dataset)) if isinstance(e, AuditedSample)]
     classes = class_counts(dataset, [(each.sample.split, each.counts) for each in usable])
-    related = find_related(dataset, usable)
+    related = find_related(
+        [each.sample for each in usable],
+        [each.content for each in usable],
+        np.array([each.thumb for each in usable], np.uint8),
+        lambda place: dataset.read_image(usable[place].sample),
+        bool(dataset.case_from),
+    )
     findings = [
         *(Finding(d.code, "error", d.text, d.settle, ()) for d in dataset.doubts),
         *(finding(n.code, "warning", n.text) for n in dataset.notes if n.code == "lossy_masks"),
@@ -81,6 +91,7 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
         *odd_classes(classes),
         *odd_splits(usable),
         *find_leaks(dataset, usable, related),
+        *calibration_findings(dataset, related),
     ]
     order = ("error", "warning", "note")
     sizes = Counter(str(each.sample.split) for each in usable)

@@ -16,7 +16,7 @@ from maskwright.data.audit.audit_scan import (
 )
 from maskwright.data.dataset import DataSet
 from maskwright.data.readers.folders.marks import glob_of
-from maskwright.data.samples import counted, examples, yaml_line
+from maskwright.data.samples import USUAL_SPLITS, counted, examples, yaml_line
 from maskwright.labels import IGNORE_LABEL
 
 _RARE_SHARE = 0.01  # of the pixels: networks tend to leave out what is rarer
@@ -206,7 +206,7 @@ def odd_classes(rows: Sequence[ClassCount]) -> Iterator[Finding]:
     message = f"{counted(len(elsewhere), 'class', 'classes')} missing in the training split"
     end = "; what is never shown cannot be learned."
     yield from _on_classes("class_not_in_train", "error", message, elsewhere, end)
-    for split in ("val", "test"):
+    for split in USUAL_SPLITS[1:]:
         unscored = [name for name in seen if split in splits and split not in splits_of[name]]
         if unscored:
             message = f"The {split} split never shows {examples(unscored)}, so that nothing is "

@@ -1,15 +1,12 @@
 """Leaks between splits: copies, cases and videos of which training has seen a part."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from maskwright.data.audit.audit_scan import AuditedSample, Finding, Severity, finding
-from maskwright.data.cases.duplicates import near_duplicates
-from maskwright.data.cases.grouping import groups
-from maskwright.data.cases.videos import find_videos, number_series, settle_videos
+from maskwright.data.cases.related import RelatedImages
+from maskwright.data.cases.videos import settle_videos
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import counted, examples, grouped
 
@@ -18,54 +15,16 @@ _LEAK_SHARE = 0.02  # of the images of a split: what moves its score by more tha
 Group = Sequence[AuditedSample]
 
 
-@dataclass(frozen=True)
-class RelatedImages:
-    """Groups of images that belong together: the same picture, nearly the same, videos by name."""
-
-    exact: Sequence[Group]
-    near: Sequence[Group]
-    videos: Mapping[str, Group]
-
-    @property
-    def copies(self) -> tuple[tuple[str, ...], ...]:
-        """Ids of copies that are of several cases."""
-        return _parted((*self.exact, *self.near))
-
-    @property
-    def frames(self) -> tuple[tuple[str, ...], ...]:
-        """Ids of the frames of each video that are of several cases."""
-        return _parted(self.videos.values())
-
-
-def find_related(dataset: DataSet, audited: Group) -> RelatedImages:
-    """Copies among samples that can be used, and, where no cases are stated, videos."""
-    by_digest = grouped(audited, lambda each: each.content)
-    thumbs = np.array([each.thumb for each in audited], np.uint8)
-    similar = groups(
-        (first, second)
-        for first, second in near_duplicates(
-            thumbs, lambda place: dataset.read_image(audited[place].sample)
-        )
-        if audited[first].content != audited[second].content
-    )
-    series = {} if dataset.case_from else number_series([each.sample.id for each in audited])
-    videos = find_videos({name: thumbs[places] for name, places in series.items()})
-    return RelatedImages(
-        exact=[members for members in by_digest.values() if len(members) > 1],
-        near=[[audited[index] for index in members] for members in similar],
-        videos={name: [audited[index] for index in series[name]] for name in videos},
-    )
-
-
 def find_leaks(dataset: DataSet, audited: Group, related: RelatedImages) -> Iterator[Finding]:
     """Copies, cases and videos, within a split and across splits, of samples that can be used."""
-    differ = [group for group in related.exact if len({e.labels_digest for e in group}) > 1]
+    exact, near = ([[audited[p] for p in ps] for ps in g] for g in (related.exact, related.near))
+    differ = [group for group in exact if len({e.labels_digest for e in group}) > 1]
     if differ:
         single, several = "group of equal images has", "groups of equal images have"
         message = f"{counted(len(differ), single, several)} different masks: {_shown(differ)}."
         yield finding("different_masks", "warning", message, _files(differ))
-    yield from _copy_findings(audited, related.exact, "duplicates", "the same")
-    yield from _copy_findings(audited, related.near, "near_duplicates", "nearly the same")
+    yield from _copy_findings(audited, exact, "duplicates", "the same")
+    yield from _copy_findings(audited, near, "near_duplicates", "nearly the same")
     by_case = grouped(audited, lambda each: each.sample.case)
     shared = {case: members for case, members in by_case.items() if len(_splits(members)) > 1}
     if shared:
@@ -73,7 +32,8 @@ def find_leaks(dataset: DataSet, audited: Group, related: RelatedImages) -> Iter
         message = f"{counted(len(shared), 'case lies', 'cases lie')} in more than one split: "
         message += f"{examples(shared)}; what was learned of a case makes its scores too good."
         yield finding("case_across_splits", _severity(audited, members), message, _files(members))
-    yield from _video_findings(dataset, related.videos)
+    videos = {name: [audited[p] for p in places] for name, places in related.videos.items()}
+    yield from _video_findings(dataset, videos)
 
 
 def _copy_findings(
@@ -130,15 +90,6 @@ def _placed(videos: Mapping[str, Group]) -> str:
     return examples(
         f"{name} in {' and '.join(sorted(map(str, _splits(group))))}"
         for name, group in videos.items()
-    )
-
-
-def _parted(related: Iterable[Group]) -> tuple[tuple[str, ...], ...]:
-    """Ids in the groups that are not of one case, or of one group of cases."""
-    return tuple(
-        tuple(each.sample.id for each in group)
-        for group in related
-        if len({each.sample.together for each in group}) > 1
     )
 
 

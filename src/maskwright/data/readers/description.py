@@ -111,6 +111,9 @@ class Description(BaseModel):
     test_share: float | None = Field(
         default=None, ge=0, lt=1, description="Share of samples for a missing test split."
     )
+    calibration_share: float | None = Field(
+        default=None, ge=0, lt=1, description="Share of samples that are set aside for `trust`."
+    )
     seed: int | None = Field(default=None, ge=0, description="Seed of the splits that are made.")
     unite_duplicates: bool = Field(
         default=False, description="Whether images that show nearly the same are one case."

@@ -8,7 +8,7 @@ from pathlib import Path
 from maskwright.data.readers.base import Layout, Place, Reader, Recognition
 from maskwright.data.readers.description import Description
 from maskwright.data.readers.manifest import MANIFEST_NAME, read_manifest
-from maskwright.data.readers.splits.split_words import SHORT_WORDS, split_of, words_on_splits
+from maskwright.data.readers.splits.split_words import short_words_count, split_of, words_on_splits
 from maskwright.data.readers.tables import read_rows
 from maskwright.data.samples import first_few, unique_ids
 from maskwright.errors import DataError
@@ -33,7 +33,7 @@ def _by_split(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         return {}
     tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".csv"]
-    short = sum(path.stem.casefold() in SHORT_WORDS for path in tables) > 1
+    short = short_words_count(path.stem for path in tables)
     parts: dict[str, Path] = {}
     for path in tables:
         words = [word for word, _ in words_on_splits(path.stem)]

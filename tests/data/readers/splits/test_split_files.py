@@ -228,6 +228,17 @@ def test_lists_that_fit_in_part_are_a_doubt_and_can_be_stated(folder):
     assert splits(settled) == STATED
 
 
+@pytest.mark.parametrize("word", ["calibration", "calib", "cal"])
+def test_a_list_for_calibration_is_a_split_and_that_of_a_camera_is_none(folder, word):
+    write_lists(folder, "{0}", stated=STATED | {"007": "calibration"})
+    (folder / f"{word}.txt").write_text("fx 718.8 fy 718.8\nk1 -0.37")
+    assert splits(open_with_doubts(folder)) | {"007": ""} == STATED | {"007": ""}
+    (folder / f"{word}.txt").write_text("007")
+    opened = open_with_doubts(folder)
+    assert (splits(opened), opened.doubts) == (STATED | {"007": "calibration"}, ())
+    assert list(opened.splits) == ["train", "val", "calibration", "test"]
+
+
 def test_several_folds_are_a_doubt_with_the_line_for_one(folder):
     for fold in range(2):
         write_lists(

@@ -8,7 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from maskwright.data.readers.base import RUN_FILES
-from maskwright.data.readers.splits.split_words import SHORT_WORDS, SPLIT_WORDS, split_of
+from maskwright.data.readers.splits.split_words import SPLIT_WORDS, short_words_count, split_of
 from maskwright.imageio import IMAGE_SUFFIXES, is_image, natural_key
 from maskwright.imageio.arrays import holds_objects
 
@@ -115,13 +115,13 @@ def image_folders(root: Path, is_wanted: Callable[[Path], bool] = is_image) -> l
     common = list(takewhile(lambda level: len(set(level)) == 1, levels))
     shared = len(common) if len(folders) > 1 else 0
     names = {part for path, _ in folders for part in path.relative_to(root).parts}
-    short = {word.casefold() for name in names for word in words_of(name)} & SHORT_WORDS.keys()
+    short = short_words_count(word for name in names for word in words_of(name))
     described = []
     for path, files in folders:
         role, split, rest, title, above = "", None, [], "", ""
         for depth, part in enumerate(path.relative_to(root).parts):
             own = _own_name(part, above)
-            part_role, part_split, remains = parse_folder_name(own, len(short) > 1)
+            part_role, part_split, remains = parse_folder_name(own, short)
             if part_role and depth >= shared:
                 role, title = part_role, part
             split = part_split or split

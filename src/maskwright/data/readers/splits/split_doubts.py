@@ -6,6 +6,7 @@ from pathlib import Path
 
 from maskwright.data.readers.splits.split_contents import SplitList
 from maskwright.data.samples import (
+    USUAL_SPLITS,
     Doubt,
     Sample,
     counted,
@@ -25,7 +26,7 @@ SPLIT_DOUBTS = frozenset(
 """Codes of doubts that `splits` in data.yaml settles."""
 
 _DROP = "`splits: {}` to use none of them: splits are drawn then"
-_ORDER = ("trainval", "train", "val", "test")
+_ORDER = ("trainval", *USUAL_SPLITS)
 _MOST_WAYS = 3  # of dividing the images that are offered
 _MOST_PATTERNS = 4  # of folders that a line names
 

@@ -21,7 +21,7 @@ from maskwright.data.readers.splits.split_doubts import (
 )
 from maskwright.data.readers.splits.split_lists import find_lists, read_list
 from maskwright.data.readers.splits.split_words import split_of, splits_of_stems
-from maskwright.data.samples import SkippedFile, counted, examples, grouped
+from maskwright.data.samples import USUAL_SPLITS, SkippedFile, counted, examples, grouped
 from maskwright.errors import DataError
 
 _MOST_ODD = 0.1  # share of names that may fit no sample, or be in another list
@@ -129,7 +129,7 @@ def _division(matched: Sequence[_Matched]) -> tuple[dict[str, str], list[str]]:
     doubles = [id_ for id_ in coarse if id_ in stated.get("test", {})]
     fine = {id_ for ids in stated.values() for id_ in ids}
     division = dict.fromkeys(coarse.keys() - fine, "train")
-    for split in [split for split in ("train", "val", "test") if split in stated]:
+    for split in [split for split in USUAL_SPLITS if split in stated]:
         doubles += [id_ for id_ in stated[split] if division.get(id_, split) != split]
         division |= dict.fromkeys(stated[split], split)
     return division, doubles
@@ -145,7 +145,7 @@ def _tell_doubles(
     ways = [*grouped(used, lambda each: each.source.division).values()]
     text = f"{len(doubles):,} samples are in the lists of two splits ({examples(doubles)})"
     if len(doubles) <= _MOST_ODD * total:
-        text += "; they count for test before validation before training."
+        text += "; they count for test before calibration before validation before training."
         layout.note("splits_overlap", text)
     elif any(len(_division(way)[1]) > _MOST_ODD * total for way in ways):
         layout.doubts.append(doubt_overlap(text, lists, root))

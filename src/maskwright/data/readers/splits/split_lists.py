@@ -17,10 +17,11 @@ from maskwright.data.readers.splits.split_contents import (
 from maskwright.data.readers.splits.split_words import (
     SHORT_WORDS,
     SPLIT_WORDS,
+    short_words_count,
     split_of,
     words_on_splits,
 )
-from maskwright.data.samples import grouped
+from maskwright.data.samples import CALIBRATION, grouped
 from maskwright.imageio import IMAGE_SUFFIXES
 
 _PLAIN = re.compile(
@@ -74,10 +75,12 @@ def find_lists(root: Path, index: SampleIndex) -> list[SplitList]:
             named.append(_named(path, split, pattern, index))
         elif len(words) > 1 and not _REPORT.search(stem):
             others.append(SplitList(path, "", unread="no splits of names are in it"))
-    named += short if len(short) > 1 else []
+    named += short if short_words_count(each.path.stem for each in (*named, *short)) else []
     # VOC has lists for other tasks beside those for segmentation.
     voc = [each for each in named if each.path.parent.name.casefold() == "segmentation"]
     lists = [each for each in _without_single(voc or named) if each.names]
+    # The calibration of a camera lies beside its images, too.
+    lists = [each for each in lists if each.split != CALIBRATION or _share(each, index)]
     unread = [each for each in others if each.unread]
     lists += [each for each in others if each.names]
     fitting = [each for each in lists if _is_plain(each) or _share(each, index) > 0.9]

@@ -3,16 +3,19 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from maskwright.data.samples import CALIBRATION
+
 SPLIT_WORDS: Mapping[str, str] = {
     **dict.fromkeys(("train", "training", "trainval", "trn"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "vali", "dev"), "val"),
     **dict.fromkeys(("eval", "evaluation"), "val"),
+    **dict.fromkeys(("calibration", "calib"), CALIBRATION),
     **dict.fromkeys(("test", "testing", "tst", "holdout", "heldout"), "test"),
 }
 """Names of splits and what they are called here."""
 
-SHORT_WORDS: Mapping[str, str] = {"tr": "train", "va": "val", "te": "test"}
-"""Names that mean splits only where two of them occur: TR and TE are times of an MRI scan too."""
+SHORT_WORDS: Mapping[str, str] = {"tr": "train", "va": "val", "te": "test", "cal": CALIBRATION}
+"""Names that mean splits only as `short_words_count` tells: TR and TE are times of an MRI scan."""
 
 SPLIT_COLUMNS = (
     *("split", "splits", "dataset_split", "data_split"),
@@ -34,8 +37,8 @@ _AROUND = "lists?|ids?|files?|images?|set|dataset|data|splits?|subset|names?"
 _IN_NAME = re.compile(rf"(?<![a-z])({'|'.join(_LONGEST_FIRST)})(?:{_AROUND})?(?![a-z])")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ASKED = re.compile(
-    r"i[sn][_\- ]?(train|training|val|validation|test|testing)(?:[_\- ]?(?:image|set|split|data))?"
-    r"|train"
+    r"i[sn][_\- ]?(train|training|val|validation|calibration|test|testing)"
+    r"(?:[_\- ]?(?:image|set|split|data))?|train"
 )
 _STEM = re.compile(
     rf"({'|'.join(_LONGEST_FIRST)})[a-e]?[ _\-.]?\d.*|.*\d[ _\-.]({'|'.join(_LONGEST_FIRST)})",
@@ -52,6 +55,13 @@ def split_of(word: str, short: bool = False) -> str | None:
     if match := _NUMBERED.fullmatch(plain):
         return SPLIT_WORDS[match[1]]
     return SHORT_WORDS.get(plain) if short else None
+
+
+def short_words_count(words: Iterable[str]) -> bool:
+    """Whether `SHORT_WORDS` among words mean splits: two of them, or `cal` beside training."""
+    names = {word.casefold() for word in words}
+    trains = any(split_of(name) == "train" for name in names)
+    return len(names & SHORT_WORDS.keys()) > 1 or ("cal" in names and trains)
 
 
 def split_column(header: Iterable[str], rows: Iterable[Mapping[str, str]]) -> str:
