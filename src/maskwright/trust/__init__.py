@@ -2,3 +2,61 @@
 
 Functions of NumPy arrays alone: what a predictor gives, or scores by case, goes in.
 """
+
+from maskwright.trust.accept_rule import AcceptRule, aurc, fit_accept_rule, risk_coverage
+from maskwright.trust.familiarity import (
+    FamiliarityModel,
+    familiarity_p_values,
+    fit_familiarity,
+)
+from maskwright.trust.label_audit import SuspectPiece, label_score, worst_piece
+from maskwright.trust.labeling_queue import labeling_order
+from maskwright.trust.mask_quality import (
+    QualityModel,
+    fit_quality,
+    lower_bound,
+    margin,
+    mask_features,
+)
+from maskwright.trust.nested_masks import (
+    CaseCurves,
+    case_curves,
+    count_by_threshold,
+    nested_shares,
+)
+from maskwright.trust.pixel_temperature import (
+    at_temperature,
+    fit_pixel_temperature,
+    sample_pixels,
+)
+from maskwright.trust.promises import Promise, PromiseRequest, make_promise, realized_loss
+
+__all__ = [
+    "AcceptRule",
+    "CaseCurves",
+    "FamiliarityModel",
+    "Promise",
+    "PromiseRequest",
+    "QualityModel",
+    "SuspectPiece",
+    "at_temperature",
+    "aurc",
+    "case_curves",
+    "count_by_threshold",
+    "familiarity_p_values",
+    "fit_accept_rule",
+    "fit_familiarity",
+    "fit_pixel_temperature",
+    "fit_quality",
+    "label_score",
+    "labeling_order",
+    "lower_bound",
+    "make_promise",
+    "margin",
+    "mask_features",
+    "nested_shares",
+    "realized_loss",
+    "risk_coverage",
+    "sample_pixels",
+    "worst_piece",
+]
