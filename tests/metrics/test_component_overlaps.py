@@ -19,9 +19,9 @@ def test_components_are_detected_from_half_of_their_pixels_on():
 
 
 def test_sizes_are_thirds_or_stated():
-    areas = np.array([5, 100, 1, 30, 4, 2000])
-    # Thirds of six: 1 and 4, 5 and 30, 100 and 2000.
-    assert size_groups(areas).tolist() == [1, 2, 0, 1, 0, 2]
-    assert size_groups(areas, (30, 1000)).tolist() == [0, 1, 0, 1, 0, 2]
+    areas = np.array([50, 100, 10, 60, 12, 2000, 9, 9, 9, 9])
+    # Thirds of six: 10 and 12, 50 and 60, 100 and 2000; 9 px are specks, and small.
+    assert size_groups(areas).tolist() == [1, 2, 0, 1, 0, 2, 0, 0, 0, 0]
+    assert size_groups(areas[:6], (60, 1000)).tolist() == [0, 1, 0, 1, 0, 2]
     with pytest.raises(ConfigError, match="two rising areas"):
         size_groups(areas, (9216, 1024))

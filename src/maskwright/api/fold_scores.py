@@ -28,6 +28,7 @@ from maskwright.inference.tuning_result import TuningResult
 from maskwright.metrics import Scores
 from maskwright.tasks.provenance import without_learned
 from maskwright.tasks.semantic.evaluation.compare import merge_cautions
+from maskwright.tasks.semantic.evaluation.details.measures import pool_details
 from maskwright.tasks.semantic.evaluation.report import semantic_report
 from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
 from maskwright.tasks.semantic.evaluation.scores import FOREGROUND, MEANS, SemanticEvaluation
@@ -81,7 +82,7 @@ def score_folds(
             predictor = load(run)
             dataset = replace(open_dataset(data, **division), hashes=hashes)
             dataset, seen = without_learned(dataset, HELD_OUT, run)
-            scorer = SemanticScorer(dataset, predictor.card, options)
+            scorer = SemanticScorer(dataset, predictor.card, options, detailed=True)
             member = evaluate(partial(predict_tunable, predictor), scorer, [keep])
             members.append(replace(member, warnings=(*seen, *member.warnings)))
         # What lies in several folds is one case, too.
@@ -114,6 +115,7 @@ def _pool(runs: Sequence[Path], members: Sequence[SemanticEvaluation]) -> Semant
         samples=joined("samples"),
         counts=np.sum([member.counts for member in members], axis=0),
         tallies=np.concatenate([member.tallies for member in members]),
+        details=pool_details([member.details for member in members if member.details]),
         skipped=joined("skipped"),
         examples=tuple(sorted(joined("examples"), key=lambda each: _RANKS.index(each.rank))),
         warnings=merge_cautions(names, [member.warnings for member in members]),

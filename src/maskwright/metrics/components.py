@@ -15,6 +15,9 @@ DETECTED = 0.5
 COCO_LIMITS = (32.0**2, 96.0**2)
 """Areas that divide small, medium and large objects of COCO, px."""
 
+SPECK_PX = 10
+"""Area below which components do not move the limits between sizes: ragged masks have many."""
+
 SIZES = ("small", "medium", "large")
 
 
@@ -67,7 +70,8 @@ def size_groups(areas: np.ndarray, limits: Sequence[float] | None = None) -> np.
 
 
 def tercile_limits(areas: np.ndarray) -> tuple[float, float]:
-    """Areas that divide components into three groups of about as many; of none, those of COCO."""
+    """Areas that divide components from `SPECK_PX` into thirds by number; of none, as in COCO."""
+    areas = areas[areas >= SPECK_PX]
     if not areas.size:
         return COCO_LIMITS
     low, high = np.quantile(areas, [1 / 3, 2 / 3], method="higher")

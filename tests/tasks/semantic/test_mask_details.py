@@ -11,6 +11,7 @@ from maskwright.evaluation import EvaluateOptions
 from maskwright.evaluation.reports.write import terminal_tables, to_dict, write_report
 from maskwright.inference import Prediction
 from maskwright.labels import IGNORE_LABEL, Labels
+from maskwright.tasks.semantic.evaluation.details.measures import pool_details
 from maskwright.tasks.semantic.evaluation.report import semantic_report
 from maskwright.tasks.semantic.evaluation.scorer import evaluate_masks
 from memory_masks import AllCell, MemoryMasks, make_card
@@ -129,6 +130,7 @@ def test_probabilities_are_scored_over_all_pixels_and_along_the_predicted_outlin
 def test_files_and_page_hold_them(tmp_path):
     report = semantic_report(evaluation(by="scanner"))
     page = write_report(report, tmp_path)
+    assert report.scores["per_class"]["cell"]["missed_images"] == 0
     text = page.read_text(encoding="utf-8")
     tags = Tags()
     tags.feed(text)
@@ -151,3 +153,14 @@ def test_cases_or_images_count_once():
     values = cases.of_images["surface_dice"][:, 1]
     assert cases.image_wise["surface_dice"][1] == pytest.approx((values[:2].mean() + values[2]) / 2)
     assert images.image_wise["surface_dice"][1] == pytest.approx(values.mean())
+
+
+def test_folds_are_pooled_as_if_scored_at_once():
+    whole = evaluation().details
+    parts = [
+        evaluate_masks(Square(), Facts(dict(list(MASKS.items())[cut])), EvaluateOptions()).details
+        for cut in (slice(2), slice(2, None))
+    ]
+    pooled = pool_details(parts)
+    np.testing.assert_array_equal(pooled.objects.true, whole.objects.true)
+    np.testing.assert_array_equal(pooled.outlines["assd_mm"], whole.outlines["assd_mm"])

@@ -10,6 +10,7 @@ from maskwright.metrics.confusion import EMPTY_RULE, TRUTH
 from maskwright.metrics.false_alarms import FalseAlarms
 from maskwright.tasks.semantic.evaluation.details.image_tables import (
     column_scores,
+    missed_images,
     outline_keys,
 )
 from maskwright.tasks.semantic.evaluation.details.measures import MaskDetails
@@ -40,6 +41,9 @@ def scores_of(evaluation: SemanticEvaluation) -> dict[str, Any]:
     outlines = outline_keys(evaluation.details) if evaluation.details else []
     of_images = [*_WITH_INTERVAL, *outlines]
     mean_keys = [*keys, *(f"mean_{key}" for key in outlines)]
+    missed = missed_images(evaluation).tolist()
+    for values, number in zip(per_class.values(), missed, strict=True):
+        values["missed_images"] = number
     for values, alarms in zip(per_class.values(), evaluation.absent, strict=True):
         values["absent"] = _alarms(alarms)
     return {

@@ -15,7 +15,7 @@ from maskwright.evaluation.reports.parts import (
     cell,
     gauge,
 )
-from maskwright.metrics.confusion import IMAGE_RULE
+from maskwright.metrics.confusion import IMAGE_RULE, PREDICTED, TRUTH
 from maskwright.tasks.semantic.evaluation.details.measures import MaskDetails
 from maskwright.tasks.semantic.evaluation.details.outlines import (
     DISTANCES,
@@ -37,15 +37,19 @@ def mean_name(evaluation: SemanticEvaluation) -> str:
     return "cases" if evaluation.weighs_cases else "images"
 
 
+def missed_images(evaluation: SemanticEvaluation) -> np.ndarray:
+    """Number of images that hold a class of which nothing is predicted, `(classes,)`."""
+    tallies = evaluation.tallies
+    missed: np.ndarray = ((tallies[:, TRUTH] > 0) & (tallies[:, PREDICTED] == 0)).sum(axis=0)
+    return missed
+
+
 def image_wise_table(evaluation: SemanticEvaluation, details: MaskDetails) -> Table:
     """Means over images of each class: Dice and the scores of outlines."""
-    # Distances in mm where every image has them, else in px.
-    in_mm = ~np.isnan(details.outlines["hd95_px"]) <= ~np.isnan(details.outlines["hd95_mm"])
-    other = "px" if in_mm.all() else "mm"
-    shown = [score for score in OUTLINE_SCORES if not score.key.endswith(other)]
+    shown = [score for score in OUTLINE_SCORES if not score.key.endswith(_other_unit(details))]
     keys = ["dice", *(score.key for score in shown)]
     values, ends = evaluation.image_wise, evaluation.image_wise_intervals
-    held = ~np.isnan(evaluation.images.dice)
+    held, missed = ~np.isnan(evaluation.images.dice), missed_images(evaluation)
     rows = [
         Row(
             title=name,
@@ -53,6 +57,7 @@ def image_wise_table(evaluation: SemanticEvaluation, details: MaskDetails) -> Ta
             cells=(
                 *(_cell(key, values[key][label], ends[key][:, label]) for key in keys),
                 TableCell(f"{held[:, label].sum()}"),
+                TableCell(f"{missed[label]}"),
             ),
             gauge=gauge(values["dice"][label], ends["dice"][:, label]),
         )
@@ -64,7 +69,11 @@ def image_wise_table(evaluation: SemanticEvaluation, details: MaskDetails) -> Ta
     rows.append(
         Row(
             title=_mean_title(evaluation),
-            cells=(*(_cell(key, values[key], ends[key]) for key in means), TableCell()),
+            cells=(
+                *(_cell(key, values[key], ends[key]) for key in means),
+                TableCell(),
+                TableCell(),
+            ),
             gauge=gauge(values["foreground_dice"], ends["foreground_dice"]),
             total=True,
         )
@@ -77,11 +86,18 @@ def image_wise_table(evaluation: SemanticEvaluation, details: MaskDetails) -> Ta
             Column("Dice", interval=True),
             *(Column(titles.get(score.key, score.title)) for score in shown),
             Column("Images"),
+            Column("Missed"),
         ),
         rows=tuple(rows),
         note=f"Each image has a score of its own, {_weighing(evaluation)}. {IMAGE_RULE} "
         f"{OUTLINE_RULE} The background has no outline of its own.",
     )
+
+
+def _other_unit(details: MaskDetails) -> str:
+    """Unit of the distances that are not shown: mm are, where every image has them, else px."""
+    known = ~np.isnan(details.outlines["hd95_px"]) <= ~np.isnan(details.outlines["hd95_mm"])
+    return "px" if known.all() else "mm"
 
 
 def _mean_title(evaluation: SemanticEvaluation) -> str:
@@ -106,12 +122,12 @@ def _cell(key: str, value: np.ndarray, ends: np.ndarray) -> TableCell:
 
 def outline_note(evaluation: SemanticEvaluation, details: MaskDetails) -> str:
     """One sentence on outlines for a terminal."""
-    means = evaluation.image_wise
+    means, unit = evaluation.image_wise, "px" if _other_unit(details) == "mm" else "mm"
     return (
         f"Outlines, mean over {mean_name(evaluation)}: surface Dice "
         f"{number(means['mean_surface_dice'])} at {details.tolerance}, boundary IoU "
-        f"{number(means['mean_boundary_iou'])}, HD95 {means['mean_hd95_px']:.1f} px, ASSD "
-        f"{means['mean_assd_px']:.1f} px."
+        f"{number(means['mean_boundary_iou'])}, HD95 {means[f'mean_hd95_{unit}']:.1f} {unit}, ASSD "
+        f"{means[f'mean_assd_{unit}']:.1f} {unit}."
     )
 
 

@@ -60,6 +60,27 @@ class MaskDetails:
         return {**self.outlines, **means}
 
 
+def pool_details(parts: Sequence[MaskDetails]) -> MaskDetails:
+    """Details of several sets of images, scored alike, as those of one; without probabilities."""
+    sizes = [len(part.outlines[OUTLINE_SCORES[0].key]) for part in parts]
+    starts = np.cumsum([0, *sizes[:-1]])
+
+    def moved(name: str) -> np.ndarray:
+        rows = [getattr(part.objects, name).copy() for part in parts]
+        for table, start in zip(rows, starts, strict=True):
+            table[:, 0] += start
+        return np.concatenate(rows)
+
+    return MaskDetails(
+        outlines={
+            score.key: np.concatenate([part.outlines[score.key] for part in parts])
+            for score in OUTLINE_SCORES
+        },
+        tolerance=parts[0].tolerance,
+        objects=Objects(moved("true"), moved("false")),
+    )
+
+
 class DetailScorer:
     """Measures the masks of one image after the other.
 

@@ -35,8 +35,8 @@ DISTANCES = ("hd95_px", "assd_px", "hd95_mm", "assd_mm")
 """Those of them that are distances; the others lie in [0, 1], where higher is better."""
 
 OUTLINE_RULE = (
-    "Where nothing of a class is predicted that an image holds, surface Dice and boundary IoU are "
-    "0, and HD95 and ASSD are the diagonal of the image."
+    "Where an image holds a class of which nothing is predicted (missed), surface Dice and "
+    "boundary IoU are 0, and HD95 and ASSD are the diagonal of the image."
 )
 """What scores of outlines are where there is only one; see `metrics.confusion.IMAGE_RULE`."""
 

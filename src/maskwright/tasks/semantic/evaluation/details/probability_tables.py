@@ -82,8 +82,8 @@ def threshold_table(curves: Mapping[str, ThresholdCurve]) -> Table:
             map(Column, ("Average precision", "Dice at 0.5", "Best Dice", "Best threshold"))
         ),
         rows=tuple(rows),
-        note="Each class by itself, of all pixels of the split, which are taken for it from a "
-        f"threshold of its probability on, before post-processing. {_EXPLORATORY}",
+        note="Each class by itself, over all pixels of the split: a pixel is of it where the "
+        f"probability reaches the threshold, before post-processing. {_EXPLORATORY}",
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from maskwright.evaluation.reports.formatting import plain
 from maskwright.evaluation.reports.parts import (
+    NO_INTERVAL,
     Column,
     Row,
     Table,
@@ -15,9 +16,9 @@ from maskwright.evaluation.reports.parts import (
     gauge,
     upper_first,
 )
-from maskwright.metrics.components import DETECTED, SIZES, size_groups, tercile_limits
+from maskwright.metrics.components import DETECTED, SIZES, SPECK_PX, size_groups, tercile_limits
 from maskwright.metrics.confusion import ratio
-from maskwright.metrics.intervals import add_by_case, proportion_interval
+from maskwright.metrics.intervals import FEWEST_CASES, add_by_case, proportion_interval
 from maskwright.tasks.semantic.evaluation.details.measures import MaskDetails
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 
@@ -72,7 +73,7 @@ def size_scores(evaluation: SemanticEvaluation, details: MaskDetails) -> dict[st
             objects=len(area),
             cases=len(by_case),
             detected=float(ratio(*by_case.sum(axis=0))),
-            ends=proportion_interval(*by_case.T),
+            ends=NO_INTERVAL if len(by_case) < FEWEST_CASES else proportion_interval(*by_case.T),
             covered=float(ratio(covered.sum(), area.sum())),
             false=int((false == place).sum()),
         )
@@ -103,7 +104,7 @@ def size_table(evaluation: SemanticEvaluation, details: MaskDetails) -> Table:
             for each in scores.values()
         ),
         note="Objects are connected components of a class other than the background, by their area "
-        + ("as stated. " if stated else "in thirds of all. ")
+        + ("as stated. " if stated else f"in thirds of those from {SPECK_PX} px. ")
         + "Detected are those of which at least half of the pixels were predicted as their class; "
         "false are predicted objects without a single pixel of their class.",
     )
