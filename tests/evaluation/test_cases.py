@@ -47,7 +47,7 @@ def test_frames_of_a_video_count_as_one_case_and_a_video_that_was_learned_from_i
     assert cautions.keys() == {"videos", "learned_cases"}
     assert "12 of 20 images look like frames of 1 video (0001TP_…)" in cautions["videos"]
     assert "State `group_by: (.+)_` in data.yaml" in cautions["videos"]
-    told = "other images of 1 of 9 cases, which are 12 of 20 images: 0001TP_…;"
+    told = "other images of 1 of 9 cases, 12 of 20 images: 0001TP_…;"
     assert told in cautions["learned_cases"]
     # Another data set's training split says nothing, nor do names where cases are stated.
     assert unite(frames | photos, trained)[1].keys() == {"videos"}
@@ -60,7 +60,7 @@ def test_copies_count_as_one_case_and_those_of_learned_images_are_told():
     assert cases == ["a", "b", "b", "c"]
     assert "1 group of images shows the same or nearly the same: b = b=2" in cautions["copies"]
     # c has a copy that is not scored, as a model has seen it.
-    assert "1 of 3 cases, which are 1 of 4 images: c;" in cautions["learned_cases"]
+    assert "1 of 3 cases, 1 of 4 images: c;" in cautions["learned_cases"]
 
 
 @pytest.mark.parametrize(("stated", "cases"), [("", ["a", "a", "c"]), ("(.+)", ["a", "b", "c"])])

@@ -139,8 +139,8 @@ def _on_learned(
     cases = sorted({names.get(sample.together, sample.together) for sample in seen})
     total = counted(len({sample.together for sample in scored}), "case")
     text = (
-        f"A model learned from, or was selected by, other images of {len(cases)} of {total}, which "
-        f"are {len(seen)} of {counted(len(scored), 'image')}: {examples(cases)}; expect lower "
-        f"scores on new cases."
+        f"A model learned from, or was selected by, other images of {len(cases)} of {total}, "
+        f"{len(seen)} of {counted(len(scored), 'image')}: {examples(cases)}; expect lower scores "
+        f"on new cases."
     )
     return [Caution("learned_cases", text)]

@@ -132,9 +132,12 @@ def open_data(config: RunConfig, data: str | Path, options: "TrainOptions") -> D
     report_skipped(dataset, options.on_message, config.skip_unreadable)
     report = audit(dataset)
     errors = [f for f in report.findings if f.severity == "error" and f.code not in UNUSABLE]
-    stop_at_errors([error.message for error in errors], options)
+    lines = {"calibration_cases"}  # of which the advice is a line of data.yaml
+    stop_at_errors(
+        [f"{e.message} {e.advice}" if e.code in lines else e.message for e in errors], options
+    )
     for finding in report.findings:
-        if finding.code == "video_across_splits" and finding not in errors:
+        if finding.code == "video_across_splits":
             options.on_message(Alert(f"{finding.message} {finding.advice}"))
     notes = (*dataset.notes, *(Note(e.code, e.message) for e in errors))
     return replace(group_related(dataset, report), notes=notes)

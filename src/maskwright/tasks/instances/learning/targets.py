@@ -81,7 +81,7 @@ def load_objects(
         replace(
             arrays,
             weights=np.array([sample.weight for sample in readable], np.float32),
-            cases=tuple(sample.case for sample in readable),
+            cases=tuple(sample.together for sample in readable),
             skipped=tuple(skipped),
         ),
         numbers,
