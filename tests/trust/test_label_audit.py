@@ -30,8 +30,8 @@ def predicted(rng, labels):
 
 def test_score_of_two_pixels():
     probabilities = np.array([[[0.9, 0.1], [0.2, 0.8]]])
-    # Weights of 0.9 and 0.2 are exp(-0.7 / 0.1) and 1.
-    small = np.exp(-7)
+    # Weights of 0.9 and 0.2 are exp(-0.7 / 0.2) and 1.
+    small = np.exp(-3.5)
     expected = (0.9 * small + 0.2) / (small + 1)
     assert label_score(probabilities, np.array([[0, 0]])) == pytest.approx(expected)
     assert label_score(probabilities, np.array([[0, IGNORE_LABEL]])) == pytest.approx(0.9)
