@@ -55,7 +55,7 @@ def main(
         lines += parts.average(pool) + parts.sure(pool, "data", draws=draws)
         lines += parts.temperature(arrays) + parts.expected_dice(masks)
         lines += parts.accept(masks, draws=draws) + parts.unfamiliar(arrays)
-        lines += parts.audit(arrays, spoiled)
+        lines += parts.audit(arrays, spoiled) + parts.shift(arrays, label)
     for line in lines:
         print(json.dumps(line), flush=True)
 

@@ -10,7 +10,12 @@ from scipy.stats import pearsonr, spearmanr
 from maskwright.metrics import average_precision, roc_auc
 from maskwright.metrics.pixel_probabilities import count_confidence, top_label_error
 from maskwright.trust.accept_rule import aurc, fit_accept_rule
-from maskwright.trust.familiarity import FLAGGED, familiarity_p_values, fit_familiarity
+from maskwright.trust.familiarity import (
+    FLAGGED,
+    familiarity_p_values,
+    fit_familiarity,
+    shift_p_value,
+)
 from maskwright.trust.label_audit import label_score
 from maskwright.trust.mask_quality import fit_quality, lower_bound, margin, mask_features
 from maskwright.trust.nested_masks import THRESHOLDS, CaseCurves, case_curves, count_by_threshold
@@ -284,6 +289,38 @@ def unfamiliar(
             [v for k, v in found.items() if k.startswith(strength)]
         )
     return [figures | _rounded(**found)]
+
+
+def shift(
+    arrays: Mapping[str, np.ndarray], label: int, n: int = 50, splits: int = 200, seed: int = 0
+) -> list[Figures]:
+    """Part 9: what a promise would be worth on JPEG at quality 5, and how often it is withheld, of
+    new images as they were and of damaged ones.
+    """
+    cases = arrays["test/cases"].tolist()
+    truth = arrays["test/labels"] == label
+    clean = pool_of(arrays["test/probabilities"][..., label], truth, cases)
+    damaged = pool_of(arrays["damage/probabilities"][..., label], truth, cases)
+    model = fit_familiarity(arrays["train/features"])
+    near, far = (model.distances(arrays[k]) for k in ("test/features", "damage/strong/jpeg"))
+    request = PromiseRequest(class_name="class", side="missed", level=0.1)
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(splits):
+        a, b = np.split(rng.permutation(len(near)), [n])
+        names = [cases[i] for i in a]
+        withheld = []
+        for distances in (near[b], far[b]):
+            p = familiarity_p_values(distances, near[a], names)
+            flagged = int((p <= FLAGGED).sum())
+            withheld.append(shift_p_value(flagged, len(b), len(set(names))) <= 0.01)
+        a, b = np.split(rng.permutation(len(clean)), [n])
+        step = _step(make_promise(request, clean.of(a)).threshold)
+        found.append((damaged.curves.missed[b, step].mean(), *withheld))
+    missed, as_they_were, withheld = np.mean(found, axis=0)
+    return [
+        {"part": "9 shift", "level": 0.1, "n": n, "splits": splits}
+        | _rounded(missed=missed, withheld=withheld, withheld_without_damage=as_they_were)
+    ]
 
 
 def audit(

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.trust.familiarity import FLAGGED, familiarity_p_values, fit_familiarity
+from maskwright.trust.familiarity import (
+    FLAGGED,
+    familiarity_p_values,
+    fit_familiarity,
+    shift_p_value,
+)
 
 
 def drawn(rng, n, d=40, factors=6):
@@ -67,6 +72,20 @@ def test_one_in_twenty_like_images_is_flagged():
         p = familiarity_p_values(model.distances(drawn(rng, 200)), calibration, names(59))
         shares.append((p <= FLAGGED).mean())
     assert np.mean(shares) == pytest.approx(0.05, abs=0.015)
+
+
+def test_more_flags_than_like_images_have_are_a_shift():
+    # One image, 19 cases: it is flagged in one of twenty draws.
+    assert shift_p_value(1, 1, 19) == pytest.approx(0.05)
+    assert shift_p_value(0, 10, 19) == 1
+    assert shift_p_value(8, 20, 59) < 0.01 < shift_p_value(3, 20, 59)
+    # Of calibration cases that are drawn anew each time, 40 new images are rarely a shift.
+    rng = np.random.default_rng(0)
+    shifts = []
+    for _ in range(1000):
+        p = familiarity_p_values(rng.random(40), rng.random(39), names(39))
+        shifts.append(shift_p_value(int((p <= FLAGGED).sum()), 40, 39) <= 0.05)
+    assert 0.01 < np.mean(shifts) <= 0.05 + 2 * np.sqrt(0.05 / 1000)
 
 
 def test_too_little_is_told():

@@ -45,6 +45,18 @@ def test_a_mask_that_just_keeps_what_is_asked():
     np.testing.assert_array_equal(realized_loss(promise, curves), 0)
 
 
+def test_masks_of_a_promise_and_of_another_engine():
+    probabilities = np.array([[0.2, 0.29, 0.31, 0.9]], np.float32)
+    for side, safer in (("missed", [False, True, True, True]), ("false", [False] * 3 + [True])):
+        request = PromiseRequest(class_name="pet", side=side, level=0.1)
+        promise = Promise(request=request, n=50, threshold=0.3)
+        assert promise.mask(probabilities).tolist() == [[False, False, True, True]]
+        # Probabilities that are off by 0.02 at most.
+        assert promise.safer(0.02).mask(probabilities).tolist() == [safer]
+        # In float32, as probabilities are: 0.3 there is a little more than 0.3.
+        assert promise.mask(np.full((1, 1), 0.3, np.float32)).all()
+
+
 @pytest.mark.parametrize("side", ["missed", "false"])
 @pytest.mark.parametrize("tau", [None, 0.15])
 @pytest.mark.parametrize("delta", [None, 0.05])

@@ -8,6 +8,7 @@ from maskwright.trust.familiarity import (
     FamiliarityModel,
     familiarity_p_values,
     fit_familiarity,
+    shift_p_value,
 )
 from maskwright.trust.label_audit import SuspectPiece, label_score, worst_piece
 from maskwright.trust.labeling_queue import labeling_order
@@ -58,5 +59,6 @@ __all__ = [
     "realized_loss",
     "risk_coverage",
     "sample_pixels",
+    "shift_p_value",
     "worst_piece",
 ]

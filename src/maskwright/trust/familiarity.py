@@ -8,7 +8,7 @@ import numpy as np
 
 from maskwright.errors import DataError
 from maskwright.metrics.intervals import add_by_case
-from maskwright.trust.risk_control import fewest_cases
+from maskwright.trust.risk_control import ROUNDING, fewest_cases
 
 FLAGGED = 0.05
 """P-value up to which an image is flagged as unfamiliar: one in twenty images like the others."""
@@ -119,3 +119,23 @@ def familiarity_p_values(
     farther = (calibration[:, None] >= distances).astype(np.float64)
     sums = add_by_case(np.concatenate([farther, np.ones((len(cases), 1))], axis=1), cases)
     return (1 + (sums[:, :-1] / sums[:, -1:]).sum(axis=0)) / (1 + count)
+
+
+def shift_p_value(num_flagged: int, num_images: int, num_cases: int) -> float:
+    """Probability of at least so many flags among images that are like the calibration images.
+
+    Where it is small, new images as a whole are unlike them, and no promise reaches so far. Flags
+    at `FLAGGED` share their calibration cases, of which few may by chance lie near: of `n` cases,
+    the share of flags follows a beta distribution, and their number a beta-binomial one.
+
+    Args:
+        num_flagged: New images with a p-value up to `FLAGGED`.
+        num_images: All new images, each of a case of its own.
+        num_cases: Calibration cases.
+
+    Source: Vovk, Conditional validity of inductive conformal predictors, 2012.
+    """
+    from scipy.stats import betabinom  # slow to import, and needed here alone
+
+    rank = math.floor(FLAGGED * (num_cases + 1) + ROUNDING)
+    return float(betabinom.sf(num_flagged - 1, num_images, rank, num_cases + 1 - rank))

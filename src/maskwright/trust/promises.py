@@ -111,6 +111,16 @@ class Promise:
     threshold: float
     is_approximate: bool = False
 
+    def mask(self, probabilities: np.ndarray) -> np.ndarray:
+        """Outer or inner mask, bool `(h, w)`, of probabilities of the class `(h, w)`."""
+        return probabilities.astype(np.float32) >= np.float32(self.threshold)
+
+    def safer(self, tolerance: float) -> "Promise":
+        """The same for probabilities that may be off by `tolerance`, as another engine's are."""
+        if self.request.side == "missed":
+            return replace(self, threshold=max(self.threshold - tolerance, 0.0))
+        return replace(self, threshold=self.threshold + tolerance)
+
     @property
     def is_empty(self) -> bool:
         """Whether it is kept in no other way than by the whole image, or by an empty mask."""
