@@ -87,10 +87,14 @@ def test_train_from_the_command_line_repeats_a_plan(run, data, trained, tmp_path
 
 
 def test_evaluate_prints_json_alone(run, data, trained):
-    code, out, err = run("evaluate", trained, data, "--json")
+    options = ("--by", "case", "--weigh", "images", "--size-limits", "9", "99", "--no-calibration")
+    code, out, err = run("evaluate", trained, data, *options, "--tolerance-px", "3", "--json")
     scores = json.loads(out)
     assert code == 0
     assert {"mean_iou", "pixel_accuracy", "per_class", "intervals", "empty_rule"} <= scores.keys()
+    assert (scores["by"]["column"], scores["image_wise"]["weigh"]) == ("case", "images")
+    assert (scores["outlines"]["tolerance_px"], scores["sizes"]["limits_px"]) == (3, [9, 99])
+    assert "calibration" not in scores
     assert (trained / "evaluation" / "test" / "report.html").exists()
     assert "report.html" in err
 

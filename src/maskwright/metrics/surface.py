@@ -96,8 +96,8 @@ def assd(distances: SurfaceDistances) -> float:
     Source: Heimann et al., Comparison and evaluation of methods for liver segmentation, 2009.
     """
     total = distances.truth_lengths.sum() + distances.predicted_lengths.sum()
-    above = distances.from_truth @ distances.truth_lengths
-    above += distances.from_predicted @ distances.predicted_lengths
+    above = (distances.from_truth * distances.truth_lengths).sum()
+    above += (distances.from_predicted * distances.predicted_lengths).sum()
     return float(above / total) if total else math.nan
 
 
