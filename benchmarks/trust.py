@@ -1,4 +1,4 @@
-"""Whether promises about masks are kept, and what the rest of `maskwright.trust` is worth.
+"""Whether promises about masks are kept, and what the rest of `maskwright.reliability` is worth.
 
     python benchmarks/trust.py
     python benchmarks/trust.py oxford_pets -o runs/trust --encoder-weights mobilenet_v2.weights.h5

@@ -9,19 +9,28 @@ from scipy.stats import pearsonr, spearmanr
 
 from maskwright.metrics import average_precision, roc_auc
 from maskwright.metrics.pixel_probabilities import count_confidence, top_label_error
-from maskwright.trust.accept_rule import aurc, fit_accept_rule
-from maskwright.trust.familiarity import (
+from maskwright.reliability.accept_rule import aurc, fit_accept_rule
+from maskwright.reliability.familiarity import (
     FLAGGED,
     familiarity_p_values,
     fit_familiarity,
     shift_p_value,
 )
-from maskwright.trust.label_audit import label_score
-from maskwright.trust.mask_quality import fit_quality, lower_bound, margin, mask_features
-from maskwright.trust.nested_masks import THRESHOLDS, CaseCurves, case_curves, count_by_threshold
-from maskwright.trust.pixel_temperature import at_temperature, fit_pixel_temperature, sample_pixels
-from maskwright.trust.promises import PromiseRequest, make_promise
-from maskwright.trust.risk_control import allowed_surely, betting_p_values
+from maskwright.reliability.label_audit import label_score
+from maskwright.reliability.mask_quality import fit_quality, lower_bound, margin, mask_features
+from maskwright.reliability.nested_masks import (
+    THRESHOLDS,
+    CaseCurves,
+    case_curves,
+    count_by_threshold,
+)
+from maskwright.reliability.pixel_temperature import (
+    at_temperature,
+    fit_pixel_temperature,
+    sample_pixels,
+)
+from maskwright.reliability.promises import PromiseRequest, make_promise
+from maskwright.reliability.risk_control import allowed_surely, betting_p_values
 from spoiling import spoil
 
 Figures = dict[str, object]

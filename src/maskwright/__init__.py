@@ -25,6 +25,7 @@ __all__ = [
     "serve",
     "train",
     "train_regions",
+    "trust",
 ]
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from maskwright.api.plan import plan
     from maskwright.api.recipe_comparison import compare_recipes
     from maskwright.api.train import find_learning_rate, train, train_regions
+    from maskwright.api.trust import trust
     from maskwright.data import open_dataset
     from maskwright.serving import serve
 

@@ -25,7 +25,7 @@ ORDER = (
         "model_card",
     ),
     *("data", "losses", "metrics"),
-    *("models", "planning", "training", "export", "inference", "trust"),
+    *("models", "planning", "training", "export", "inference", "reliability"),
     *("evaluation", "config", "tasks", "api", "serving", "cli"),
 )
 MAY_NEED_TENSORFLOW = (

@@ -5,6 +5,7 @@ in one sentence.
 """
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from drawing_regions import disc_image, draw_discs
 from maskwright.errors import ConfigError, MaskwrightError, ModelError, StoppedError
 from maskwright.evaluation.reports.write import terminal_table, to_dict
 from maskwright.imageio import write_image
+from maskwright.reliability.options import calibrated_with
+from maskwright.reliability.record import TrustRecord
 from maskwright.serving import create_app, open_models
 from maskwright.tasks.registry import TASKS, task_of
 
@@ -170,6 +173,20 @@ def test_compare_scores_two_runs_or_says_why_not(runs, data, tmp_path, name):
         return
     with pytest.raises(MaskwrightError, match=r"semantic"):
         maskwright.compare(runs[name], runs[name], data, out=tmp_path)
+
+
+def test_promises_are_made_or_refused(runs, data, tmp_path, name):
+    run = tmp_path / "run"
+    shutil.copytree(runs[name], run)
+    if TASKS[name].trust is None:
+        with pytest.raises(ConfigError, match=f"models of {name} make no promises yet"):
+            maskwright.trust(run, data)
+        return
+    record = maskwright.trust(run, data, missed=0.4, each=None, sure=None, on_message=str)
+    read = TrustRecord.read(run)
+    assert read.promises == record.promises != []
+    card = TASKS[name].card.read(run / "model_card.json")
+    read.check(run, card.model_sha256, calibrated_with(card, False))
 
 
 def test_predict_writes_something_for_every_image_and_skips_it_the_next_time(

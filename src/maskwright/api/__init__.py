@@ -21,6 +21,7 @@ from maskwright.api.plan import plan
 from maskwright.api.plan_choice import PlanChoice
 from maskwright.api.recipe_comparison import RecipeComparison, compare_recipes
 from maskwright.api.train import find_learning_rate, train, train_regions
+from maskwright.api.trust import trust
 
 __all__ = [
     "Demo",
@@ -49,4 +50,5 @@ __all__ = [
     "search",
     "train",
     "train_regions",
+    "trust",
 ]

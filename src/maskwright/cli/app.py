@@ -18,6 +18,7 @@ from maskwright.cli.plan import plan, search
 from maskwright.cli.predict import predict
 from maskwright.cli.regions import app as regions
 from maskwright.cli.train import demo, lr_find, train
+from maskwright.cli.trust import trust
 from maskwright.errors import MaskwrightError, MaskwrightWarning, printable
 
 app = Typer(
@@ -28,7 +29,7 @@ app = Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(demo, check, convert, plan, train, evaluate, compare),
+    *(demo, check, convert, plan, train, evaluate, compare, trust),
     *(predict, export, serve, lr_find, search),
 ):
     app.command()(command)

@@ -10,6 +10,8 @@ from maskwright.evaluation.reports.parts import Report
 from maskwright.export.export_task import ExportTask
 from maskwright.inference.folder_plan import FolderOptions, FolderPlan
 from maskwright.model_card import ModelCard
+from maskwright.reliability.options import TrustOptions
+from maskwright.reliability.record import TrustRecord
 from maskwright.tasks.serving import EngineSharing, ServedModel
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class Task:
         report: What is shown and written of an evaluation or a comparison.
         serve: From its name in addresses to a model that several threads may call.
         compare: Scores two models on the same images; `None` where that is not possible.
+        trust: Makes promises of a model from data, and writes them beside it; `None` where it has
+            no masks of classes to make any about.
     """
 
     export: ExportTask
@@ -48,6 +52,7 @@ class Task:
     report: Callable[[Any], Report]
     serve: Callable[[str, Path, EngineSharing], ServedModel]
     compare: Callable[[Path, Path, str | Path, EvaluateOptions], Any] | None = None
+    trust: Callable[[Path, str | Path, TrustOptions], TrustRecord] | None = None
 
     @property
     def card(self) -> type[ModelCard]:

@@ -52,7 +52,7 @@ def to_dict(report: Report) -> dict[str, Any]:
 
 def terminal_tables(report: Report) -> list[TerminalTable]:
     """`terminal_table`, and the further tables that were asked for."""
-    return [terminal_table(report), *(_draw(t, t.title, []) for t in report.further_tables)]
+    return [terminal_table(report), *(draw_table(t, t.title, []) for t in report.further_tables)]
 
 
 def terminal_table(report: Report) -> TerminalTable:
@@ -62,14 +62,14 @@ def terminal_table(report: Report) -> TerminalTable:
     asked = any(column.interval for column in table.columns)
     if asked and not _has_intervals(table):
         notes.append(interval_note(evaluation))
-    return _draw(table, f"{evaluation.split}: {report.summary}", notes)
+    return draw_table(table, f"{evaluation.split}: {report.summary}", notes)
 
 
 def _has_intervals(table: Table) -> bool:
     return any(cell.interval for row in table.rows for cell in row.cells)
 
 
-def _draw(table: Table, title: str, notes: Sequence[str]) -> TerminalTable:
+def draw_table(table: Table, title: str, notes: Sequence[str]) -> TerminalTable:
     """A table for a terminal, with notes below it."""
     with_intervals = _has_intervals(table)
     shown = TerminalTable(

@@ -8,6 +8,7 @@ from maskwright.tasks.base import Task
 from maskwright.tasks.multilabel.export import EXPORT
 from maskwright.tasks.multilabel.folder import plan_folder
 from maskwright.tasks.multilabel.serving import open_served
+from maskwright.tasks.semantic.calibration.calibrate import calibrate_run
 from maskwright.tasks.semantic.evaluation.compare import compare_runs
 from maskwright.tasks.semantic.evaluation.scorer import evaluate_run
 from maskwright.tasks.semantic.task import report_masks, train_masks
@@ -21,4 +22,5 @@ MULTILABEL = Task(
     report=report_masks,
     serve=open_served,
     compare=partial(compare_runs, card_type=MultilabelCard),
+    trust=partial(calibrate_run, card_type=MultilabelCard),
 )

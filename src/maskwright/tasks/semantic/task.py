@@ -11,6 +11,7 @@ from maskwright.errors import ConfigError
 from maskwright.evaluation.reports.parts import Report
 from maskwright.inference.predictor import Predictor
 from maskwright.tasks.base import Prepare, Task
+from maskwright.tasks.semantic.calibration.calibrate import calibrate_run
 from maskwright.tasks.semantic.evaluation.compare import compare_runs
 from maskwright.tasks.semantic.evaluation.compare_report import comparison_report
 from maskwright.tasks.semantic.evaluation.comparison import Comparison
@@ -87,4 +88,5 @@ SEMANTIC = Task(
     report=report_masks,
     serve=open_served,
     compare=compare_runs,
+    trust=calibrate_run,
 )

@@ -3,34 +3,34 @@
 Functions of NumPy arrays alone: what a predictor gives, or scores by case, goes in.
 """
 
-from maskwright.trust.accept_rule import AcceptRule, aurc, fit_accept_rule, risk_coverage
-from maskwright.trust.familiarity import (
+from maskwright.reliability.accept_rule import AcceptRule, aurc, fit_accept_rule, risk_coverage
+from maskwright.reliability.familiarity import (
     FamiliarityModel,
     familiarity_p_values,
     fit_familiarity,
     shift_p_value,
 )
-from maskwright.trust.label_audit import SuspectPiece, label_score, worst_piece
-from maskwright.trust.labeling_queue import labeling_order
-from maskwright.trust.mask_quality import (
+from maskwright.reliability.label_audit import SuspectPiece, label_score, worst_piece
+from maskwright.reliability.labeling_queue import labeling_order
+from maskwright.reliability.mask_quality import (
     QualityModel,
     fit_quality,
     lower_bound,
     margin,
     mask_features,
 )
-from maskwright.trust.nested_masks import (
+from maskwright.reliability.nested_masks import (
     CaseCurves,
     case_curves,
     count_by_threshold,
     nested_shares,
 )
-from maskwright.trust.pixel_temperature import (
+from maskwright.reliability.pixel_temperature import (
     at_temperature,
     fit_pixel_temperature,
     sample_pixels,
 )
-from maskwright.trust.promises import Promise, PromiseRequest, make_promise, realized_loss
+from maskwright.reliability.promises import Promise, PromiseRequest, make_promise, realized_loss
 
 __all__ = [
     "AcceptRule",

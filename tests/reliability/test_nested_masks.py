@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.trust.nested_masks import (
+from maskwright.reliability.nested_masks import (
     THRESHOLDS,
     case_curves,
     count_by_threshold,

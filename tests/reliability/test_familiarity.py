@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.trust.familiarity import (
+from maskwright.reliability.familiarity import (
     FLAGGED,
     familiarity_p_values,
     fit_familiarity,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.trust.pixel_temperature import (
+from maskwright.reliability.pixel_temperature import (
     PIXELS_PER_IMAGE,
     at_temperature,
     fit_pixel_temperature,

@@ -8,8 +8,8 @@ import numpy as np
 from maskwright.data.samples import counted
 from maskwright.errors import DataError
 from maskwright.metrics.intervals import add_by_case
-from maskwright.trust.promises import REACH, percent
-from maskwright.trust.risk_control import betting_p_values, binomial_p_values, fewest_cases
+from maskwright.reliability.promises import REACH, percent
+from maskwright.reliability.risk_control import betting_p_values, binomial_p_values, fewest_cases
 
 _STEPS = 20
 

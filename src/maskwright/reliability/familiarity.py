@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from maskwright.data.samples import counted
 from maskwright.errors import DataError
 from maskwright.metrics.intervals import add_by_case
-from maskwright.trust.risk_control import ROUNDING, fewest_cases
+from maskwright.reliability.promises import REACH, percent
+from maskwright.reliability.risk_control import ROUNDING, fewest_cases
 
 FLAGGED = 0.05
 """P-value up to which an image is flagged as unfamiliar: one in twenty images like the others."""
@@ -139,3 +141,32 @@ def shift_p_value(num_flagged: int, num_images: int, num_cases: int) -> float:
 
     rank = math.floor(FLAGGED * (num_cases + 1) + ROUNDING)
     return float(betabinom.sf(num_flagged - 1, num_images, rank, num_cases + 1 - rank))
+
+
+@dataclass(frozen=True, eq=False)
+class Familiarity:
+    """How unlike the training images an image is.
+
+    Args:
+        model: Of the training images.
+        distances: Of the calibration images, by this model, `(c,)`.
+        cases: Number of the case of each, `(c,)`.
+    """
+
+    model: FamiliarityModel
+    distances: np.ndarray
+    cases: np.ndarray
+
+    def p_values(self, channel_means: np.ndarray) -> np.ndarray:
+        """P-values `(n,)` of images with channel means `(n, d)`; see `familiarity_p_values`."""
+        distances = self.model.distances(channel_means)
+        return familiarity_p_values(distances, self.distances, self.cases.tolist())
+
+    @property
+    def sentence(self) -> str:
+        """What a flag means, in words."""
+        return (
+            f"An image is flagged as unlike the training images where its p-value is at most "
+            f"{FLAGGED:g}, as that of {percent(FLAGGED)} of images like the calibration images is; "
+            f"from {counted(len(set(self.cases.tolist())), 'case')}, {REACH}."
+        )

@@ -8,8 +8,8 @@ import numpy as np
 
 from maskwright.data.samples import counted
 from maskwright.errors import ConfigError, DataError
-from maskwright.trust.nested_masks import THRESHOLDS, CaseCurves
-from maskwright.trust.risk_control import (
+from maskwright.reliability.nested_masks import THRESHOLDS, CaseCurves
+from maskwright.reliability.risk_control import (
     ROUNDING,
     allowed_on_average,
     allowed_surely,
@@ -23,6 +23,9 @@ Side = Literal["missed", "false"]
 
 REACH = "holds for new cases drawn like these"
 """End of every promise."""
+
+APPROXIMATE = "approximate, because the model was selected by the same images"
+"""What is said of every promise that rests on validation images."""
 
 _HIGHEST_LEVEL = 0.5
 
@@ -138,7 +141,7 @@ class Promise:
             mask = "outer mask is the whole image" if outer else "inner mask is empty"
             parts.append(f"no other threshold keeps this: the {mask}")
         if self.is_approximate:
-            parts.append("approximate, because the model was selected by the same images")
+            parts.append(APPROXIMATE)
         return f"{'; '.join(parts)}; from {counted(self.n, 'case')}, {REACH}."
 
 
@@ -190,14 +193,14 @@ def _claim(request: PromiseRequest) -> str:
             return f"On average at most {level} of {name} is missed by the outer mask"
         return f"On average at most {level} of the inner mask of {name} is something else"
     inside = percent(1 - request.tau)
-    cases = f"In at least {_share_of_cases(1 - request.level)} new cases that hold {name}"
+    cases = f"In at least {share_of_cases(1 - request.level)} new cases that hold {name}"
     if request.side == "missed":
         return f"{cases}, at least {inside} of it lies in the outer mask"
     return f"{cases}, at least {inside} of its inner mask is right"
 
 
-def _share_of_cases(share: float) -> str:
-    """9 of 10, or 93 % of."""
+def share_of_cases(share: float) -> str:
+    """Share in words: 9 of 10, or 93 % of."""
     one_in = round(1 / (1 - share))
     is_whole = math.isclose(one_in * (1 - share), 1, rel_tol=ROUNDING)
     return f"{one_in - 1} of {one_in}" if is_whole else f"{percent(share)} of"

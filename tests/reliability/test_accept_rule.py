@@ -3,8 +3,8 @@ import pytest
 from scipy.special import ndtr
 
 from maskwright.errors import DataError
-from maskwright.trust.accept_rule import aurc, fit_accept_rule, risk_coverage
-from maskwright.trust.promises import REACH
+from maskwright.reliability.accept_rule import aurc, fit_accept_rule, risk_coverage
+from maskwright.reliability.promises import REACH
 
 
 def names(n, images=1):

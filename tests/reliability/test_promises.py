@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from maskwright.errors import ConfigError, DataError
-from maskwright.trust.nested_masks import THRESHOLDS, case_curves, count_by_threshold
-from maskwright.trust.promises import (
+from maskwright.reliability.nested_masks import THRESHOLDS, case_curves, count_by_threshold
+from maskwright.reliability.promises import (
     REACH,
     Promise,
     PromiseRequest,

@@ -1,5 +1,6 @@
 """Outer and inner masks of a class at all thresholds, and what each misses or holds in error."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -118,3 +119,21 @@ def case_curves(counts: np.ndarray, cases: Sequence[str]) -> CaseCurves:
     images = add_by_case(np.ones((len(holding), 1)), of_image)
     missed, false = (add_by_case(s, of_image) / images for s in nested_shares(counts[holding]))
     return CaseCurves(tuple(dict.fromkeys(of_image)), missed, false)
+
+
+def mean_area(counts: np.ndarray, cases: Sequence[str], threshold: float) -> float:
+    """Area of {p >= threshold} by the area of the class, mean over cases; nan without any.
+
+    It is what a promise costs: 1.2 is an outer mask that is a fifth larger than the class.
+
+    Args:
+        counts: `count_by_threshold` of images that hold the class, `(images, 2, m)`.
+        cases: The case of each image.
+        threshold: One of the `THRESHOLDS`.
+    """
+    if not len(counts):
+        return math.nan
+    step = int(np.searchsorted(THRESHOLDS, np.float32(threshold)))
+    area = counts[..., step:].sum(axis=(1, 2), dtype=np.float64) / counts[:, 0].sum(axis=1)
+    sums = add_by_case(np.stack([area, np.ones(len(area))], axis=1), cases)
+    return float((sums[:, 0] / sums[:, 1]).mean())

@@ -3,7 +3,7 @@ import pytest
 
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
-from maskwright.trust.label_audit import label_score, worst_piece
+from maskwright.reliability.label_audit import label_score, worst_piece
 
 
 def sure_of(labels, probability=0.9, num_classes=3):

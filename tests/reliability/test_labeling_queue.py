@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.trust.labeling_queue import labeling_order
+from maskwright.reliability.labeling_queue import labeling_order
 
 
 def test_doubt_first_where_images_are_equally_far():

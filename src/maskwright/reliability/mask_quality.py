@@ -7,7 +7,7 @@ import numpy as np
 
 from maskwright.errors import DataError
 from maskwright.metrics.intervals import add_by_case, case_places
-from maskwright.trust.risk_control import ROUNDING, fewest_cases
+from maskwright.reliability.risk_control import ROUNDING, fewest_cases
 
 FEATURES = ("soft_dice", "entropy", "agreement")
 """What `mask_features` measures, in this order."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from maskwright.trust.risk_control import (
+from maskwright.reliability.risk_control import (
     allowed_on_average,
     allowed_surely,
     betting_p_values,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.trust.mask_quality import (
+from maskwright.reliability.mask_quality import (
     FEWEST_TO_FIT,
     fit_quality,
     lower_bound,

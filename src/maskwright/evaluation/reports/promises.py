@@ -1,0 +1,67 @@
+"""Tables of promises: of those that were made, and of whether they hold on other images."""
+
+from maskwright.data.samples import counted
+from maskwright.evaluation.reports.parts import Column, Row, Table, TableCell
+from maskwright.reliability.promises import APPROXIMATE, REACH, Promise, percent, share_of_cases
+from maskwright.reliability.record import TrustRecord
+
+
+def promised(promise: Promise) -> str:
+    """What is to be small, such as `pet, outer mask: 10 % missed`; `at most` stands above it."""
+    request = promise.request
+    share = percent(request.level if request.tau is None else request.tau)
+    mask, fault = ("outer", "missed") if request.side == "missed" else ("inner", "false")
+    return f"{request.class_name}, {mask} mask: {share} {fault}"
+
+
+def reach(promise: Promise) -> str:
+    """How it is small: `on average`, or `9 of 10 cases`."""
+    request = promise.request
+    return "on average" if request.tau is None else f"{share_of_cases(1 - request.level)} cases"
+
+
+def confidence(promise: Promise) -> str:
+    """Confidence of a promise; a dash for one that holds on average over calibration cases."""
+    delta = promise.request.delta
+    return "-" if delta is None else percent(1 - delta)
+
+
+def promise_table(record: TrustRecord) -> Table:
+    """The promises that were made, what they rest on, and what they cost."""
+    rows = [
+        Row(
+            title=promised(promise),
+            cells=(
+                TableCell(reach(promise)),
+                TableCell(confidence(promise)),
+                TableCell(f"{known.n}"),
+                TableCell("none" if promise.is_empty else f"{promise.threshold:.3g}"),
+                TableCell(f"{area:.2f}"),
+            ),
+        )
+        for known in record.classes.values()
+        for promise, area in zip(known.promises, known.areas, strict=True)
+    ]
+    return Table(
+        title="Promises",
+        first="At most",
+        columns=(
+            Column("In"),
+            Column("Confidence", "sure"),
+            Column("Cases", "cases"),
+            Column("Threshold", "threshold"),
+            Column("Area", "area"),
+        ),
+        rows=tuple(rows),
+        note=f"{promise_basis(record)} Masks are the pixels from the threshold of their "
+        f"probability on; area is theirs by the true one, on average.",
+    )
+
+
+def promise_basis(record: TrustRecord) -> str:
+    """What promises rest on, and how far they reach."""
+    approximate = f"; {APPROXIMATE}" if record.is_approximate else ""
+    return (
+        f"From {counted(record.cases, 'case')} of the split {record.split}{approximate}. Each "
+        f"promise {REACH}."
+    )

@@ -1,0 +1,204 @@
+"""`TrustRecord`: promises and doubts of a model, as trust.json and trust.npz beside its card."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from maskwright.data.samples import counted
+from maskwright.errors import MaskwrightError, ModelError
+from maskwright.imageio import atomic_write, read_arrays, write_text
+from maskwright.model_card import checksum
+from maskwright.reliability.class_trust import ClassTrust
+from maskwright.reliability.familiarity import Familiarity, FamiliarityModel
+from maskwright.reliability.mask_quality import QualityModel, lower_bound
+from maskwright.reliability.options import first_difference
+from maskwright.reliability.promises import REACH, Promise
+
+TRUST_FILE = "trust.json"
+"""Name of the record in the folder of a model."""
+ARRAYS_FILE = "trust.npz"
+"""Name of its arrays, whose checksum is in `TRUST_FILE`."""
+
+_FORMAT_VERSION = 1
+_AGAIN = "run `maskwright trust` again"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrustRecord:
+    """Promises and doubts of a model.
+
+    Args:
+        model_sha256: Of the model, as on its card.
+        data: Folder of the calibration images.
+        split: Their split.
+        is_approximate: Whether the model was also selected by them.
+        images: Their number.
+        cases: Number of their cases.
+        calibrated_with: How masks were predicted, as `options.calibrated_with`.
+        temperature_before: Of the card until then; that after it is in `calibrated_with`.
+        classes: What is known of each class, by name.
+        quality: Model of the expected Dice of each class, by name.
+        familiarity: `None` where it could not be made.
+        notes: What was asked for and could not be promised, and what is offered instead.
+        date: ISO 8601, UTC.
+    """
+
+    model_sha256: str
+    data: str
+    split: str
+    is_approximate: bool
+    images: int
+    cases: int
+    calibrated_with: Mapping[str, Any]
+    temperature_before: float
+    classes: Mapping[str, ClassTrust]
+    quality: Mapping[str, QualityModel]
+    familiarity: Familiarity | None = None
+    notes: tuple[str, ...] = ()
+    version: str = field(default_factory=lambda: metadata.version("maskwright"))
+    date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def bounds(self, name: str, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Expected Dice of masks of a class with features `(n, 3)`, and its lower bound, `(n,)`.
+
+        The bound is nan where there were too few cases for one.
+        """
+        expected = self.quality[name].expected_dice(features)
+        margin = self.classes[name].margin
+        if margin is None:
+            return expected, np.full_like(expected, np.nan)
+        return expected, lower_bound(expected, margin)
+
+    @property
+    def promises(self) -> list[Promise]:
+        """Of all classes."""
+        return [promise for each in self.classes.values() for promise in each.promises]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is known beside `promises`, in words, and then what is not."""
+        before, after = self.temperature_before, self.calibrated_with["temperature"]
+        lines = [
+            f"Temperature {after:.3g} (before: {before:.3g}): logits are divided by it, so that "
+            f"probabilities are shares of right pixels; from {counted(self.cases, 'case')}, "
+            f"{REACH}."
+        ]
+        for name, each in self.classes.items():
+            lines += each.remarks(name, self.is_approximate)
+        if self.familiarity is not None:
+            lines.append(self.familiarity.sentence)
+        return [*lines, *self.notes]
+
+    def check(self, path: str | Path, model_sha256: str, used: Mapping[str, Any]) -> None:
+        """Raise `ModelError` where the promises do not hold for the way masks are predicted.
+
+        Args:
+            path: Named in the message.
+            model_sha256: Of the model that predicts, as on its card.
+            used: How it predicts, as `options.calibrated_with`.
+        """
+        if self.model_sha256 != model_sha256:
+            raise ModelError(
+                f"The promises in {path} are those of another model, which was trained on or "
+                f"replaced since: {_AGAIN}."
+            )
+        if (difference := first_difference(self.calibrated_with, used)) is not None:
+            name, before, now = difference
+            raise ModelError(
+                f"The promises in {path} were made for {name} {before} and do not hold for {now}: "
+                f"predict as before, or {_AGAIN}."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values as trust.json holds them, without its checksums."""
+        names = ("model_sha256", "data", "split", "is_approximate", "images", "cases")
+        classes = {}
+        for name, known in self.classes.items():
+            promises = [{**asdict(p), "sentence": p.sentence} for p in known.promises]
+            classes[name] = {**asdict(known), "promises": promises}
+        return {
+            **{name: getattr(self, name) for name in names},
+            "calibrated_with": dict(self.calibrated_with),
+            "temperature_before": self.temperature_before,
+            "classes": classes,
+            "notes": list(self.notes),
+            "remarks": self.remarks,
+            "version": self.version,
+            "date": self.date,
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write trust.npz, then trust.json, which holds its checksum.
+
+        Each replaces an older one in one step. Between the two steps, the older record fits neither
+        file, and `read` says so.
+        """
+        arrays: dict[str, np.ndarray] = {
+            f"quality_{place}": model.weights for place, model in enumerate(self.quality.values())
+        }
+        if self.familiarity is not None:
+            model = vars(self.familiarity.model)
+            arrays |= {f"familiarity_{key}": np.asarray(value) for key, value in model.items()}
+            arrays["distances"], arrays["cases"] = (
+                self.familiarity.distances,
+                self.familiarity.cases,
+            )
+        with atomic_write(folder / ARRAYS_FILE) as beside, beside.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        digest = checksum(folder / ARRAYS_FILE)
+        content = {"format_version": _FORMAT_VERSION, "arrays_sha256": digest, **self.to_dict()}
+        write_text(folder / TRUST_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Record in the folder of a model; `ModelError` where a file is missing or damaged."""
+        path = Path(folder) / TRUST_FILE
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if (version := values.pop("format_version")) != _FORMAT_VERSION:
+                raise ModelError(
+                    f"{path} has the format version {version!r}; this version of Maskwright reads "
+                    f"{_FORMAT_VERSION}: {_AGAIN}."
+                )
+            digest, arrays_file = values.pop("arrays_sha256"), path.with_name(ARRAYS_FILE)
+            if not arrays_file.is_file() or checksum(arrays_file) != digest:
+                raise ModelError(
+                    f"The checksum of {arrays_file} differs from that in {TRUST_FILE}, or the file "
+                    f"is missing: copy both again, or {_AGAIN}."
+                )
+            return cls(**_parsed(values, read_arrays(arrays_file, ModelError)))
+        except ModelError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, MaskwrightError) as error:
+            reason = type(error).__name__ if isinstance(error, ValidationError) else error
+            raise ModelError(
+                f"{path} is no record of promises ({reason}): copy it again, or {_AGAIN}."
+            ) from None
+
+
+def _parsed(values: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Fields of a record from those of trust.json and the arrays of trust.npz."""
+    del values["remarks"]
+    for known in values["classes"].values():
+        for promise in known["promises"]:
+            del promise["sentence"]
+    values["classes"] = TypeAdapter(dict[str, ClassTrust]).validate_python(values["classes"])
+    values["notes"] = tuple(values["notes"])
+    quality = {
+        name: QualityModel(arrays[f"quality_{place}"])
+        for place, name in enumerate(values["classes"])
+    }
+    familiarity = None
+    if "distances" in arrays:
+        names = FamiliarityModel.__dataclass_fields__
+        model: dict[str, Any] = {name: arrays[f"familiarity_{name}"] for name in names}
+        model["residual"] = float(model["residual"])
+        familiarity = Familiarity(FamiliarityModel(**model), arrays["distances"], arrays["cases"])
+    return {**values, "quality": quality, "familiarity": familiarity}

@@ -1,0 +1,1 @@
+"""Promises about masks: what is collected of a split, calibrated, and held against another."""

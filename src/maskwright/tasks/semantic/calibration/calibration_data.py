@@ -1,0 +1,65 @@
+"""Which images promises are made from, and which ones a network has learned from."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from maskwright.data import DataSet, Sample, open_dataset
+from maskwright.data.audit.calibration_cases import check_calibration_cases
+from maskwright.data.parallel import in_threads
+from maskwright.data.samples import CALIBRATION
+from maskwright.errors import DataError
+from maskwright.evaluation import Caution
+from maskwright.evaluation.loop import attempt
+from maskwright.reliability.options import EVERYTHING, TrustOptions
+from maskwright.tasks.provenance import division_of, learned_images, without_learned
+from maskwright.types import Alert
+
+_MOST_TRAINING = 1000  # images that familiarity is learned from
+
+
+def open_calibration(
+    run: Path, data: str | Path, options: TrustOptions
+) -> tuple[DataSet, str, tuple[Caution, ...]]:
+    """Data set without what the model has seen, the split to calibrate on, and what to say of it.
+
+    Without a split `calibration`, it is the validation split. `DataError` where images of the split
+    that belong together count as several cases.
+    """
+    dataset, split = open_dataset(data, **division_of(run)), options.split
+    if split == EVERYTHING:
+        dataset = replace(dataset, samples=tuple(replace(s, split=split) for s in dataset.samples))
+    elif split == CALIBRATION and split not in dataset.splits and "val" in dataset.splits:
+        split = "val"
+        options.on_message(
+            Alert(
+                f"{dataset.root} has no split {CALIBRATION!r}: promises are made from its "
+                f"validation images and approximate, where the model was selected by these. Train "
+                f"with calibration_share, or take all images that it has not seen with "
+                f"--split {EVERYTHING}."
+            )
+        )
+    check_calibration_cases(dataset, split)
+    dataset, cautions = without_learned(dataset, split, run)
+    return dataset, split, cautions
+
+
+def was_selected_by(run: Path, dataset: DataSet, samples: Sequence[Sample]) -> bool:
+    """Whether weights, thresholds or cleaning of a model were chosen by one of some read images."""
+    selected = learned_images(run).val
+    return any(dataset.content_hash(sample) in selected for sample in samples)
+
+
+def training_images(run: Path, dataset: DataSet) -> Iterator[np.ndarray]:
+    """Images `(h, w, c)` that the model has learned from, some thousand; none of other data."""
+    learned = learned_images(run).train
+    samples = [sample for sample in dataset.samples if sample.split == "train"]
+    samples = samples[:: -(-len(samples) // _MOST_TRAINING) or 1]
+    read = partial(attempt, dataset.read_image)
+    for sample, image in zip(samples, in_threads(read, samples, "Training images"), strict=True):
+        is_known = not learned or dataset.content_hash(sample) in learned
+        if is_known and not isinstance(image, DataError):
+            yield image

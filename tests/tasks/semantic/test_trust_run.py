@@ -1,0 +1,149 @@
+"""`maskwright trust`: one small run, promises made from a split, and who refuses them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import maskwright
+from drawing_doubts import doubtful, draw_doubts
+from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.model_card import CARD_FILE, SemanticCard
+from maskwright.reliability.options import calibrated_with
+from maskwright.reliability.record import ARRAYS_FILE, TRUST_FILE, TrustRecord
+from maskwright.tasks.semantic.calibration.observe import ObservingPredictor, load_observed
+
+SETTINGS = {"encoder": "plain", "encoder_weights": None, "encoder_widths": (4, 8), "size": 32}
+SETTINGS |= {"batch_size": 8, "previews": 0, "epochs": 25, "learning_rate": 0.01}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return draw_doubts(tmp_path_factory.mktemp("data"), train=40, val=10, calibration=40, test=30)
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """A run without promises."""
+    return maskwright.train(data, tmp_path_factory.mktemp("runs") / "run", **SETTINGS).folder
+
+
+@pytest.fixture(scope="module")
+def run(trained, data, tmp_path_factory):
+    """The same with promises."""
+    folder = tmp_path_factory.mktemp("trust") / "run"
+    shutil.copytree(trained, folder)
+    maskwright.trust(folder, data, need_dice=0.5)
+    return folder
+
+
+def test_promises_are_made_and_read_again(run):
+    record = TrustRecord.read(run)
+    assert (record.split, record.images, record.cases) == ("calibration", 40, 40)
+    assert not record.is_approximate
+    (name,) = record.classes
+    known = record.classes[name]
+    # Missed and false, on average and each, without and with 95 % confidence.
+    requests = [promise.request for promise in known.promises]
+    kinds = [(s, t, d) for s in ("missed", "false") for t in (None, 0.1) for d in (None, 0.05)]
+    assert [(r.side, r.tau, r.delta) for r in requests] == kinds
+    assert known.areas[1] >= known.areas[0], "a sure outer mask is larger"
+    assert known.areas[5] <= known.areas[4], "a sure inner mask is smaller"
+    card = SemanticCard.read(run / CARD_FILE)
+    assert card.temperature == record.calibrated_with["temperature"] != 1
+    record.check(run, card.model_sha256, calibrated_with(card, False))
+    content = json.loads((run / TRUST_FILE).read_text(encoding="utf-8"))
+    assert content["classes"][name]["promises"][0]["sentence"].endswith(
+        "from 40 cases, holds for new cases drawn like these."
+    )
+
+
+def test_weights_stay_and_the_record_is_the_same_the_second_time(run, trained, data, tmp_path):
+    again = tmp_path / "run"
+    shutil.copytree(run, again)
+    maskwright.trust(again, data, need_dice=0.5)
+    assert (again / "model.keras").read_bytes() == (trained / "model.keras").read_bytes()
+    first, second = (json.loads((f / TRUST_FILE).read_text()) for f in (run, again))
+    # The second time, it is fitted to the same pixels from another start.
+    temperatures = [r["calibrated_with"].pop("temperature") for r in (first, second)]
+    assert temperatures[0] == pytest.approx(temperatures[1], rel=1e-3)
+    assert first["classes"].keys() == second["classes"].keys()
+
+
+def test_the_record_tells_of_single_images(run):
+    network, card = load_observed(run)
+    predictor, record = ObservingPredictor(network, card), TrustRecord.read(run)
+    (name,) = record.classes
+    like = predictor(doubtful(500)[0])
+    noise = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    unlike = predictor(noise)
+    means = np.stack([like.channel_means, unlike.channel_means])
+    p_values = record.familiarity.p_values(means)
+    assert p_values[0] > 0.05 >= p_values[1]
+    expected, bound = record.bounds(name, np.array([[0.9, 0.2, 0.95]]))
+    assert 0 <= bound[0] <= expected[0] <= 1
+
+
+def test_other_ways_to_predict_and_damaged_files_are_refused(run, tmp_path):
+    record, card = TrustRecord.read(run), SemanticCard.read(run / CARD_FILE)
+    with pytest.raises(ModelError, match="made for flips False and do not hold for True"):
+        record.check(run, card.model_sha256, calibrated_with(card, True))
+    with pytest.raises(ModelError, match="those of another model"):
+        record.check(run, "0" * 64, calibrated_with(card, False))
+    for name, change, message in (
+        (ARRAYS_FILE, lambda b: b[:-1] + b"x", "checksum of .*trust.npz differs"),
+        (TRUST_FILE, lambda b: b[:50], "no record of promises"),
+        (TRUST_FILE, lambda b: b.replace(b'"masks"', b'"mask"'), "no record of promises"),
+        (TRUST_FILE, lambda b: b.replace(b'version": 1', b'version": 9'), "format version 9"),
+    ):
+        for file in (TRUST_FILE, ARRAYS_FILE):
+            shutil.copy(run / file, tmp_path / file)
+        (tmp_path / name).write_bytes(change((tmp_path / name).read_bytes()))
+        with pytest.raises(ModelError, match=message):
+            TrustRecord.read(tmp_path)
+
+
+def test_too_few_cases_are_told_with_what_is_offered(trained, tmp_path):
+    few = draw_doubts(tmp_path / "few", start=1000, train=4, calibration=12)
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    record = maskwright.trust(run, few, missed=0.01, false=None, each=None, sure=None)
+    (known,) = record.classes.values()
+    assert record.notes[0].endswith("a promise at 1 % needs 99. Offered: 8 %.")
+    assert [promise.request.level for promise in known.promises] == [0.08]
+    assert record.familiarity is None
+    assert "this needs 19 cases; there are 12" in record.notes[-1]
+
+
+def test_validation_images_serve_as_an_approximation_and_others_are_all_taken(trained, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    told = []
+    with_val = draw_doubts(tmp_path / "with_val", train=40, val=10)
+    record = maskwright.trust(run, with_val, on_message=told.append)
+    assert record.is_approximate
+    assert any("made from its validation images and approximate" in text for text in told)
+    assert "approximate" in record.promises[0].sentence
+    # Ten more images than the model has seen, whatever their split.
+    more = draw_doubts(tmp_path / "more", train=40, val=10, test=10)
+    record = maskwright.trust(run, more, split="all", on_message=told.append)
+    assert (record.images, record.is_approximate) == (10, False)
+
+
+def test_what_cannot_be_promised_is_refused_before_anything_is_written(trained, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    with pytest.raises(ConfigError, match=r"Expected classes of .*; received cat"):
+        maskwright.trust(run, data, classes=["cat"])
+    with pytest.raises(ConfigError, match=r"`missed` above 0 and at most 0\.5; received 2"):
+        maskwright.trust(run, data, missed=2.0)
+    with pytest.raises(ConfigError, match="the split 'train' has none"):
+        maskwright.trust(run, data, split="train")
+    copies = draw_doubts(tmp_path / "copies", start=1000, calibration=10)
+    for kind in "im":
+        shutil.copy(copies / f"{kind}1000.png", copies / f"{kind}1001.png")
+    with pytest.raises(DataError, match="images with copies that count as other cases"):
+        maskwright.trust(run, copies)
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
