@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
+from maskwright.reliability.accept_rule import fit_accept_rule
 from maskwright.reliability.mask_quality import (
     FEWEST_TO_FIT,
     fit_quality,
@@ -90,6 +91,22 @@ def test_lower_bounds_hold_in_nine_of_ten_new_cases(num_cases, images):
         held.append((dice >= lower_bound(model.expected_dice(features), bound)).mean())
     # A little more where images of a case differ, for the worst case is thought to be all bad.
     assert 0.89 <= np.mean(held) <= (0.92 if images == 1 else 0.94)
+
+
+def test_accept_rules_hold_for_masks_of_a_regression_fitted_to_the_same_cases():
+    rng = np.random.default_rng(0)
+    new_features, new_dice, _ = simulated(rng, 10_000)  # 17 % are below 0.85
+    broken, coverage = 0, 0.0
+    for _ in range(150):
+        features, dice, cases = simulated(rng, 80)
+        model, expected = fit_quality(features, dice, cases)
+        rule = fit_accept_rule(expected, dice, cases, need=0.85)
+        if rule is not None:
+            accepted = model.expected_dice(new_features) >= rule.threshold
+            broken += (new_dice[accepted] < 0.85).mean() > 0.1
+            coverage += accepted.mean() / 150
+    assert broken / 150 <= 0.05
+    assert coverage > 0.6
 
 
 def test_numbers_that_differ_are_told():
