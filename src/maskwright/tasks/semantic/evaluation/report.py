@@ -92,7 +92,7 @@ def _table(evaluation: SemanticEvaluation) -> Table:
         rows.append(Row(title=name, cells=tuple(cells), gauge=bar, color=color))
     over_images = evaluation.image_wise, evaluation.image_wise_intervals
     summaries = [
-        ("mean (all classes)", "mean", total, intervals),
+        ("mean (all)", "mean", total, intervals),
         (f"mean ({mean_name(evaluation)})", "foreground", *over_images),
     ]
     if background_of(evaluation.card) is not None:

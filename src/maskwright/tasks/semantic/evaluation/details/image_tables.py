@@ -123,6 +123,8 @@ def _cell(key: str, value: np.ndarray, ends: np.ndarray) -> TableCell:
 def outline_note(evaluation: SemanticEvaluation, details: MaskDetails) -> str:
     """One sentence on outlines for a terminal."""
     means, unit = evaluation.image_wise, "px" if _other_unit(details) == "mm" else "mm"
+    if np.isnan(means["mean_surface_dice"]):
+        return "Outlines: no scores, because no image holds a class of the foreground."
     return (
         f"Outlines, mean over {mean_name(evaluation)}: surface Dice "
         f"{number(means['mean_surface_dice'])} at {details.tolerance}, boundary IoU "
