@@ -7,13 +7,14 @@ from maskwright.inference.folder_plan import FolderOptions
 from maskwright.tasks.registry import TASKS
 
 SUPPORTED = {
-    "semantic": {"flips", "probabilities", "large", "polygons"},
-    "multilabel": {"flips", "probabilities", "large", "polygons"},
+    "semantic": {"flips", "probabilities", "large", "polygons", "bounds"},
+    "multilabel": {"flips", "probabilities", "large", "polygons", "bounds"},
     "instances": {"classes"},
     "regions": {"flips", "masks", "group_by", "heat"},
 }
 VALUES = {
     **dict.fromkeys(("flips", "probabilities", "large", "polygons", "masks", "heat"), True),
+    "bounds": True,
     **{"classes": "runs/classes", "group_by": "(.)"},
 }
 

@@ -43,6 +43,7 @@ class PredictArguments(Adjustments, total=False):
     address: str | None
     large: bool
     polygons: bool
+    bounds: bool
     classes: str | Path | None
     masks: bool | None
     group_by: str | None

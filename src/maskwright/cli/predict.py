@@ -37,6 +37,10 @@ def predict(
     polygons: Annotated[
         bool, Option(help="Also write polygons as GeoJSON; implies --large.")
     ] = False,
+    bounds: Annotated[
+        bool,
+        Option(help="Also write outer and inner masks and trust.csv; needs maskwright trust."),
+    ] = False,
     allow_code: options.AllowCode = False,
     **steps: Any,
 ) -> None:
@@ -64,6 +68,7 @@ def predict(
         address=address,
         large=large,
         polygons=polygons,
+        bounds=bounds,
         allow_code=allow_code,
         **steps,
         on_message=print_message,

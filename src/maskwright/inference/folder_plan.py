@@ -80,6 +80,7 @@ class FolderOptions:
         masks: Whether the images are a data set whose masks are used; `None` where the model has
             no segmenter.
         group_by: Column or pattern that names the case of an image.
+        bounds: Write outer and inner masks that keep the promises of the model, and trust.csv.
         heat: Draw where in each region the decision comes from.
         max_pixels: Larger images are refused where they can only be decoded whole.
         allow_code: Open an exported model whose format can run code.
@@ -98,6 +99,7 @@ class FolderOptions:
     masks: bool | None = None
     group_by: str | None = None
     heat: bool = False
+    bounds: bool = False
     max_pixels: int = MAX_PIXELS
     allow_code: bool = False
     adjustments: Adjustments = field(default_factory=Adjustments)

@@ -18,7 +18,7 @@ MANIFEST_FILE = "manifest.jsonl"
 Record = dict[str, Any]
 """What a task adds to its tables for one item, as JSON holds it."""
 
-_BESIDE = ("overlay", "probabilities", "panoptic", "polygons")
+_BESIDE = ("overlay", "probabilities", "panoptic", "polygons", "bounds")
 
 Status = Literal["done", "failed"]
 
@@ -86,7 +86,7 @@ def described(job: Job, out: Path, settings: str) -> dict[str, Any]:
         "bytes": length,
         "changed_ns": changed,
         "settings": settings,
-        "beside": tuple(name for name in _BESIDE if getattr(job, name) is not None),
+        "beside": tuple(name for name in _BESIDE if getattr(job, name)),
     }
 
 

@@ -28,7 +28,7 @@ class Job:
 
     The path of the mask names the image in the manifest, also where its mask is given and so not
     written. A mask that ends in `.tif` is that of an image to be predicted by windows. `layers` are
-    the masks of classes that overlap, written in its place.
+    the masks of classes that overlap, written in its place; `bounds` outer and inner masks.
     """
 
     image: Path
@@ -39,6 +39,7 @@ class Job:
     polygons: Path | None = None
     mask_given: bool = False
     layers: tuple[Path, ...] = ()
+    bounds: tuple[Path, ...] = ()
 
     @property
     def large(self) -> bool:
@@ -49,7 +50,8 @@ class Job:
     def files(self) -> tuple[Path, ...]:
         """Files to write."""
         mask = None if self.mask_given or self.layers else self.mask
-        paths = (*self.layers, mask, self.overlay, self.probabilities, self.panoptic, self.polygons)
+        others = (self.overlay, self.probabilities, self.panoptic, self.polygons)
+        paths = (*self.layers, mask, *others, *self.bounds)
         return tuple(path for path in paths if path is not None)
 
     def name(self, out: Path) -> str:

@@ -15,6 +15,7 @@ from maskwright.reliability.promises import (
     APPROXIMATE,
     REACH,
     Promise,
+    Side,
     make_promise,
     percent,
     share_of_cases,
@@ -46,6 +47,24 @@ class ClassTrust:
     margin: float | None
     bound_level: float
     accept: AcceptRule | None = None
+
+    @property
+    def outer(self) -> Promise | None:
+        """Promise of the largest outer mask, which keeps those of smaller ones as well.
+
+        Those that only the whole image keeps do not count; `None` where there is no other.
+        """
+        drawn = self._drawn("missed")
+        return min(drawn, key=lambda promise: promise.threshold, default=None)
+
+    @property
+    def inner(self) -> Promise | None:
+        """Promise of the smallest inner mask, which keeps all others that are not empty."""
+        drawn = self._drawn("false")
+        return max(drawn, key=lambda promise: promise.threshold, default=None)
+
+    def _drawn(self, side: Side) -> list[Promise]:
+        return [p for p in self.promises if p.request.side == side and not p.is_empty]
 
     def remarks(self, name: str, is_approximate: bool) -> list[str]:
         """What is known of the Dice of the masks of a class, in words."""

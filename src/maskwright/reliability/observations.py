@@ -73,9 +73,9 @@ class Observations:
             raise DataError("Expected predictions with probabilities; received masks alone.")
         held, seen = {}, {}
         for name, label in self.labels.items():
-            inside = _mask(truth, label)
+            inside = class_mask(truth, label)
             ignored = (truth if truth.ndim == 2 else truth[..., label]) == IGNORE_LABEL
-            masks = [_mask(each.labels, label) for each in (prediction, prediction.mirrored)]
+            masks = [class_mask(each.labels, label) for each in (prediction, prediction.mirrored)]
             if inside.any():
                 held[name] = count_by_threshold(values[..., label], inside, ignored)
             both = inside.sum() + (masks[0] & ~ignored).sum()
@@ -112,7 +112,7 @@ def cases_of(images: np.ndarray, cases: Sequence[str]) -> list[str]:
     return [cases[image] for image in images.tolist()]
 
 
-def _mask(labels: np.ndarray, label: int) -> np.ndarray:
+def class_mask(labels: np.ndarray, label: int) -> np.ndarray:
     """Mask of a class, of labels `(h, w)` or layers `(h, w, classes)`; bool."""
     mask: np.ndarray = labels == label if labels.ndim == 2 else labels[..., label] == 1
     return mask

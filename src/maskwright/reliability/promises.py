@@ -125,6 +125,11 @@ class Promise:
         return replace(self, threshold=self.threshold + tolerance)
 
     @property
+    def mask_name(self) -> str:
+        """What its mask is called."""
+        return "outer" if self.request.side == "missed" else "inner"
+
+    @property
     def is_empty(self) -> bool:
         """Whether it is kept in no other way than by the whole image, or by an empty mask."""
         return not 0 < self.threshold <= 1

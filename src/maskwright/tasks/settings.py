@@ -40,6 +40,7 @@ _PURPOSES = {
     "masks": "decide on given masks",
     "group_by": "decide on cases",
     "heat": "draw heat maps",
+    "bounds": "make promises about its masks",
 }
 """Options of `predict` that not all tasks support, and what they make a model do."""
 

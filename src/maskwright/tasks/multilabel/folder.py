@@ -15,6 +15,6 @@ def plan_folder(
     """Plan of a mask for each class of each image, as `plan_masks`; beside them go overlays,
     probabilities and polygons as of semantic segmentation.
     """
-    supported = ("flips", "probabilities", "large", "polygons")
+    supported = ("flips", "probabilities", "large", "polygons", "bounds")
     refuse_options(MultilabelCard.task, supported, options)
     return plan_masks(EXPORT, model, images, out, options)

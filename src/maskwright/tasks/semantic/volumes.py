@@ -29,7 +29,12 @@ def plan_images_or_volumes(
         return plan_folder(model, images, out, options)
     plan = plan_folder(model, volumes.images, out, options)
     names = load_card(Path(model)).labels.names
-    return replace(plan, finish=partial(_write_volumes, volumes, out, names, options.on_message))
+
+    def finish(result: FolderResult, records: list[Record]) -> FolderResult:
+        return write(plan.finish(result, records))
+
+    write = partial(_write_volumes, volumes, out, names, options.on_message)
+    return replace(plan, finish=finish)
 
 
 def _write_volumes(
@@ -38,7 +43,6 @@ def _write_volumes(
     names: tuple[str, ...],
     on_message: OnMessage,
     result: FolderResult,
-    _: list[Record],
 ) -> FolderResult:
     """Write labels as volumes, but for those of which a slice failed, and tell of it."""
     failed = {failure.image.with_suffix("") for failure in result.failed}
