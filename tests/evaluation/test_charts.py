@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from maskwright.evaluation.reports import charts
-from maskwright.evaluation.reports.charts import standalone
+from maskwright.evaluation.reports.svg import standalone
 from maskwright.metrics import calibration_curve
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from maskwright.data.samples import counted
 from maskwright.reliability.class_trust import ClassTrust
-from maskwright.reliability.familiarity import FLAGGED, shift_p_value
+from maskwright.reliability.familiarity import FLAGGED, SHIFTED, shift_p_value
 from maskwright.reliability.mask_quality import mask_features
 from maskwright.reliability.observations import ObservedPrediction, class_mask
 from maskwright.reliability.promises import Promise
@@ -16,8 +16,6 @@ from maskwright.reliability.record import TrustRecord
 
 UNLIKE = "unlike the training images"
 """What is said of an image with a p-value up to `FLAGGED`."""
-
-_LEAST_SHIFT_P = 0.01  # p-value of the number of flagged images up to which promises are withheld
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +110,7 @@ def shift_message(p_values: Sequence[float | None], record: TrustRecord) -> str 
     told = [value for value in p_values if value is not None]
     flagged = sum(value <= FLAGGED for value in told)
     num_cases = len(set(record.familiarity.cases.tolist()))
-    if not flagged or shift_p_value(flagged, len(told), num_cases) > _LEAST_SHIFT_P:
+    if not flagged or shift_p_value(flagged, len(told), num_cases) > SHIFTED:
         return None
     return (
         f"{flagged} of {counted(len(told), 'image')} are {UNLIKE}, more than chance explains: "

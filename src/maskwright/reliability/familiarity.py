@@ -15,6 +15,9 @@ from maskwright.reliability.risk_control import ROUNDING, fewest_cases
 FLAGGED = 0.05
 """P-value up to which an image is flagged as unfamiliar: one in twenty images like the others."""
 
+SHIFTED = 0.01
+"""P-value of the number of flagged images up to which promises do not reach as far as these."""
+
 _MOST_COMPONENTS = 16
 _IMAGES_PER_COMPONENT = 5
 _LEAST_STD = 1e-6

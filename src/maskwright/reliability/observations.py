@@ -60,7 +60,7 @@ class Observations:
         self.num_images = 0
         self._held: dict[str, list[tuple[int, np.ndarray]]] = {name: [] for name in labels}
         self._seen: dict[str, list[tuple[int, np.ndarray, float]]] = {name: [] for name in labels}
-        self._channel_means: list[np.ndarray] = []
+        self._channel_means: list[np.ndarray | None] = []
 
     def add(self, truth: np.ndarray, prediction: ObservedPrediction) -> None:
         """Observe one image; truth is labels `(h, w)`, or layers `(h, w, classes)`.
@@ -86,8 +86,12 @@ class Observations:
             self._held[name].append((self.num_images, counts.astype(np.uint32)))
         for name, (features, dice) in seen.items():
             self._seen[name].append((self.num_images, features, dice))
-        if prediction.channel_means is not None:
-            self._channel_means.append(prediction.channel_means)
+        self._channel_means.append(prediction.channel_means)
+        self.num_images += 1
+
+    def skip(self) -> None:
+        """Pass over one image, of which nothing is known."""
+        self._channel_means.append(None)
         self.num_images += 1
 
     def of(self, name: str) -> ClassObservations:
@@ -103,8 +107,12 @@ class Observations:
 
     @property
     def channel_means(self) -> np.ndarray | None:
-        """Of all images, `(n, d)`, or `None` where the network does not give them."""
-        return np.array(self._channel_means) if self._channel_means else None
+        """Of all images, `(n, d)`, nan where skipped; `None` where the network gives none."""
+        known = [means for means in self._channel_means if means is not None]
+        if not known:
+            return None
+        nothing = np.full_like(known[0], np.nan)
+        return np.array([nothing if means is None else means for means in self._channel_means])
 
 
 def cases_of(images: np.ndarray, cases: Sequence[str]) -> list[str]:

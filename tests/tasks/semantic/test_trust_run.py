@@ -9,10 +9,12 @@ import pytest
 import maskwright
 from drawing_doubts import doubtful, draw_doubts
 from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.imageio import write_image
 from maskwright.model_card import CARD_FILE, SemanticCard
 from maskwright.reliability.options import calibrated_with
 from maskwright.reliability.record import ARRAYS_FILE, TRUST_FILE, TrustRecord
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor, load_observed
+from maskwright.tasks.semantic.evaluation.scorer import evaluate_masks
 
 SETTINGS = {"encoder": "plain", "encoder_weights": None, "encoder_widths": (4, 8), "size": 32}
 SETTINGS |= {"batch_size": 8, "previews": 0, "epochs": 25, "learning_rate": 0.01}
@@ -147,3 +149,43 @@ def test_what_cannot_be_promised_is_refused_before_anything_is_written(trained, 
     with pytest.raises(DataError, match="images with copies that count as other cases"):
         maskwright.trust(run, copies)
     assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
+def test_evaluate_says_whether_promises_hold(run, data, tmp_path):
+    evaluation = maskwright.evaluate(run, data, out=tmp_path, examples=0)
+    told = json.loads((tmp_path / "scores.json").read_text())["trust"]
+    assert [each["cases"] for each in told["promises"]] == [30] * 8
+    assert {each["verdict"] for each in told["promises"]} <= {"kept", "by chance"}
+    (quality,) = told["quality"].values()
+    assert quality["masks"] == 30
+    assert quality["above_bound"]["share"] >= 0.8
+    assert quality["aurc"] <= quality["aurc_random"]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for text in ("Risk and coverage", "Expected and true Dice", "holds for new cases drawn like"):
+        assert text in page
+    # Probabilities are those of the same masks as without promises.
+    plain = evaluate_masks(maskwright.load(run), maskwright.open_dataset(data))
+    np.testing.assert_array_equal(plain.tallies, evaluation.tallies)
+
+
+def test_unlike_images_and_the_calibration_images_themselves_are_told(run, data, tmp_path):
+    rng = np.random.default_rng(0)
+    other = draw_doubts(tmp_path / "other", start=2000, test=20)
+    for path in other.glob("i*.png"):
+        write_image(path, rng.integers(0, 255, (32, 32, 3), np.uint8))
+    codes = [c.code for c in maskwright.evaluate(run, other, out=tmp_path / "1").warnings]
+    assert {"promises", "unfamiliar"} <= set(codes)
+    again = maskwright.evaluate(run, data, split="calibration", out=tmp_path / "2")
+    assert any("made from the split calibration" in c.text for c in again.warnings)
+
+
+def test_promises_that_do_not_reach_are_left_out_of_an_evaluation(run, data, tmp_path):
+    small = maskwright.evaluate(run, data, size="working", out=tmp_path / "out")
+    assert small.trust is None
+    assert any("of the size of the images" in c.text for c in small.warnings)
+    spoiled = tmp_path / "run"
+    shutil.copytree(run, spoiled)
+    (spoiled / ARRAYS_FILE).unlink()
+    evaluation = maskwright.evaluate(spoiled, data, out=tmp_path / "out")
+    assert evaluation.trust is None
+    assert any("trust.npz differs" in c.text for c in evaluation.warnings)

@@ -7,11 +7,11 @@ from maskwright.reliability.record import TrustRecord
 
 
 def promised(promise: Promise) -> str:
-    """What is to be small, such as `pet, outer mask: 10 % missed`; `at most` stands above it."""
+    """What is to be small, such as `pet, outer: 10 % missed`; `at most` stands above it."""
     request = promise.request
     share = percent(request.level if request.tau is None else request.tau)
     mask, fault = ("outer", "missed") if request.side == "missed" else ("inner", "false")
-    return f"{request.class_name}, {mask} mask: {share} {fault}"
+    return f"{request.class_name}, {mask}: {share} {fault}"
 
 
 def reach(promise: Promise) -> str:

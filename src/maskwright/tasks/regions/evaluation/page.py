@@ -8,6 +8,7 @@ import numpy as np
 from maskwright.data.samples import counted
 from maskwright.evaluation.reports import charts, parts
 from maskwright.evaluation.reports.formatting import number, span
+from maskwright.evaluation.reports.svg import standalone
 from maskwright.imageio import write_text
 from maskwright.metrics import Decisions, calibration_curve, precision_recall_curve, roc_curve
 from maskwright.tasks.regions.evaluation.scores import SCORES, BagDecision, RegionEvaluation
@@ -43,7 +44,7 @@ def region_page(evaluation: RegionEvaluation) -> parts.Page:
         tables=(_bag_table(evaluation),),
         curves=_CURVES,
         examples_note="What decisions were made on, ordered by the probability of the true answer.",
-        files={"roc.svg": partial(write_text, text=charts.standalone(roc.svg))},
+        files={"roc.svg": partial(write_text, text=standalone(roc.svg))},
     )
 
 

@@ -4,6 +4,7 @@ from functools import partial
 
 from maskwright.evaluation.reports import charts
 from maskwright.evaluation.reports.formatting import number, span
+from maskwright.evaluation.reports.kept_promises import kept_charts, kept_table
 from maskwright.evaluation.reports.parts import (
     Card,
     Chart,
@@ -43,6 +44,8 @@ def evaluation_page(evaluation: SemanticEvaluation) -> Page:
         charts.histogram(evaluation.images.foreground_dice, "Dice of an image"),
     )
     tables, further, files = detail_parts(evaluation)
+    if (trust := evaluation.trust) is not None:
+        tables, further = (kept_table(trust), *tables), (*further, *kept_charts(trust))
     return Page(
         settings=_settings(evaluation),
         cards=tuple(_card(evaluation, m.key, upper_first(m.title)) for m in evaluation.means),

@@ -4,6 +4,7 @@ from functools import partial
 
 from maskwright.data.samples import counted
 from maskwright.evaluation.reports.formatting import number, span
+from maskwright.evaluation.reports.kept_promises import kept_notes, kept_table
 from maskwright.evaluation.reports.parts import (
     NO_INTERVAL,
     Column,
@@ -34,6 +35,8 @@ def semantic_report(evaluation: SemanticEvaluation) -> Report:
         if ends := span(evaluation.intervals.pixel_accuracy):
             accuracy += f", 95 % {ends}"
         notes.insert(0, f"{accuracy}.")
+    trust = evaluation.trust
+    promised = [] if trust is None else kept_notes(trust)
     return Report(
         evaluation=evaluation,
         summary=_summary(evaluation),
@@ -41,8 +44,8 @@ def semantic_report(evaluation: SemanticEvaluation) -> Report:
         scores=scores_of(evaluation),
         cases=image_rows(evaluation),
         page=partial(evaluation_page, evaluation),
-        notes=(*notes, *detail_notes(evaluation)),
-        further_tables=column_tables(evaluation),
+        notes=(*notes, *detail_notes(evaluation), *promised),
+        further_tables=(*column_tables(evaluation), *([kept_table(trust)] if trust else [])),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from maskwright.evaluation.reports.formatting import csv_cell, plain
+from maskwright.evaluation.reports.kept_promises import kept_scores
 from maskwright.metrics.confusion import EMPTY_RULE, TRUTH
 from maskwright.metrics.false_alarms import FalseAlarms
 from maskwright.tasks.semantic.evaluation.details.image_tables import (
@@ -69,6 +70,7 @@ def scores_of(evaluation: SemanticEvaluation) -> dict[str, Any]:
         "flips": evaluation.options.flips,
         "empty_rule": EMPTY_RULE,
         **(_details(evaluation, evaluation.details) if evaluation.details else {}),
+        **({"trust": kept_scores(evaluation.trust)} if evaluation.trust else {}),
     }
 
 

@@ -1,6 +1,6 @@
 """Pixels of every image counted by true and predicted class, and the scores that follow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,9 @@ from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError
 from maskwright.evaluation import EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.groups import column_groups
-from maskwright.evaluation.loop import pack, unpack
+from maskwright.evaluation.loop import Consumer, pack, unpack
 from maskwright.evaluation.reports.formatting import number
+from maskwright.evaluation.reports.kept_promises import kept_cautions
 from maskwright.evaluation.result import (
     Size,
     Weigh,
@@ -33,6 +34,7 @@ from maskwright.metrics.false_alarms import false_areas
 from maskwright.metrics.intervals import cases_with_class
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.provenance import division_of, without_learned
+from maskwright.tasks.semantic.calibration.watch import open_watch
 from maskwright.tasks.semantic.evaluation.details.measures import DetailScorer
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, background_of
@@ -165,6 +167,7 @@ def evaluate_masks(
     source: DataSet,
     options: EvaluateOptions | None = None,
     predict: Callable[[np.ndarray], Prediction] | None = None,
+    consumers: Sequence[Consumer[np.ndarray, Prediction]] = (),
 ) -> SemanticEvaluation:
     """Score a model of masks on a split; see `evaluation.evaluate` and `SemanticScorer`.
 
@@ -173,7 +176,7 @@ def evaluate_masks(
     options = options or EvaluateOptions()
     check_flips(model.card, options.flips)
     scorer = SemanticScorer(source, model.card, options, detailed=True)
-    return evaluate(predict or partial(model, flips=options.flips), scorer)
+    return evaluate(predict or partial(model, flips=options.flips), scorer, consumers)
 
 
 def evaluate_run(
@@ -182,14 +185,25 @@ def evaluate_run(
     options: EvaluateOptions,
     card_type: type[SemanticCard] = SemanticCard,
 ) -> SemanticEvaluation:
-    """Score a run on a split of its own division of the data; its card is of type `card_type`."""
+    """Score a run on a split of its own division of the data; its card is of type `card_type`.
+
+    Its promises, if it has any, are held against the same predictions.
+    """
     dataset = open_dataset(data, **division_of(run))
     dataset, seen = without_learned(dataset, options.split, run)
-    predictor = Predictor.load(run, Threads(allow_code=options.allow_code), card_type)
-    predictor = predictor.adjusted(pixel_range=options.pixel_range)
-    predict = partial(_predict, predictor, options)
-    evaluation = evaluate_masks(predictor, dataset, options, predict)
-    return replace(evaluation, warnings=(*seen, *evaluation.warnings))
+    watch, of_promises = open_watch(run, options, card_type)
+    if watch is None:
+        predictor = Predictor.load(run, Threads(allow_code=options.allow_code), card_type)
+        predictor = predictor.adjusted(pixel_range=options.pixel_range)
+        predict = partial(_predict, predictor, options)
+        evaluation = evaluate_masks(predictor, dataset, options, predict)
+    else:
+        predict = partial(watch.predict, options)
+        evaluation = evaluate_masks(watch.model, dataset, options, predict, [watch.consume])
+        check = watch.result(evaluation.cases)
+        of_promises = (*of_promises, *kept_cautions(check))
+        evaluation = replace(evaluation, trust=check)
+    return replace(evaluation, warnings=(*seen, *of_promises, *evaluation.warnings))
 
 
 def _predict(predictor: Predictor, options: EvaluateOptions, image: np.ndarray) -> Prediction:

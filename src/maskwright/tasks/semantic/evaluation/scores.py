@@ -15,6 +15,7 @@ from maskwright.metrics import Scores, tally_scores
 from maskwright.metrics.confusion import defined_mean, foreground
 from maskwright.metrics.false_alarms import FalseAlarms, false_alarms
 from maskwright.metrics.intervals import cases_with_class, mean_interval, score_intervals
+from maskwright.reliability.verification import TrustCheck
 from maskwright.tasks.semantic.evaluation.details.measures import MaskDetails
 from maskwright.tasks.semantic.evaluation.details.outlines import DISTANCES
 
@@ -47,7 +48,8 @@ class SemanticEvaluation(Evaluation):
     `counts` are those of all images, true classes in rows, int64 `(classes, classes)`, or, of
     classes that overlap, `(classes, 2, 2)` as `metrics.layer_confusion` counts; `tallies` those of
     each image, int64 `(n, 3, classes)`, see `metrics.tally`; `details` those beyond pixels, if they
-    were asked for. A model of single objects is scored by their classes.
+    were asked for; `trust` whether promises of the model hold, if it has any. A model of single
+    objects is scored by their classes.
     """
 
     card: Any
@@ -55,6 +57,7 @@ class SemanticEvaluation(Evaluation):
     counts: np.ndarray
     tallies: np.ndarray
     details: MaskDetails | None = None
+    trust: TrustCheck | None = None
 
     @cached_property
     def total(self) -> Scores:

@@ -97,7 +97,7 @@ class DetailScorer:
         options: EvaluateOptions,
         scaled: bool,
     ) -> None:
-        self._scaled = scaled
+        self._scaled, self._calibrates = scaled, options.calibration
         self._tolerance = tolerance_of(options, samples, scaled)
         self._classes: list[int] = classes.tolist()
         self._num_classes = num_classes
@@ -151,7 +151,7 @@ class DetailScorer:
 
     def _count(self, truth: np.ndarray, prediction: Prediction) -> None:
         values = prediction.probabilities
-        if values is None:
+        if values is None or not self._calibrates:
             self._confidence.append(None)
             return
         counts = count_probabilities(truth, values)
