@@ -29,6 +29,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="Training of the model.")] = 5,
     fold_minutes: Annotated[float, typer.Option(help="Training of each of 3 audit models.")] = 2.5,
     encoder_weights: Annotated[str | None, typer.Option(help="Keras file of MobileNetV2.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the faults in masks, and of folds.")] = 0,
     draws: Annotated[int, typer.Option(help="Of calibration cases.")] = 2000,
 ) -> None:
     """Print the figures of all parts."""
@@ -43,7 +44,7 @@ def main(
         run = run or trust_arrays.ensure_run(data, out, minutes, encoder_weights)
         arrays = trust_arrays.predicted(run, data, out / "predicted.npz")
         spoiled = trust_arrays.spoiled_out_of_fold(
-            arrays, out / "spoiled.npz", 60 * fold_minutes, encoder_weights
+            arrays, out / f"spoiled{seed}.npz", 60 * fold_minutes, encoder_weights, seed
         )
         label = arrays["names"].tolist().index(class_name)
         pool = parts.pool_of(

@@ -132,12 +132,16 @@ def _predict(run: Path, data: Path) -> dict[str, np.ndarray]:
 
 
 def spoiled_out_of_fold(
-    arrays: Mapping[str, np.ndarray], file: Path, seconds: float, encoder_weights: str | None
+    arrays: Mapping[str, np.ndarray],
+    file: Path,
+    seconds: float,
+    encoder_weights: str | None,
+    seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """Masks of the training images, one in ten spoiled, and what models of other folds predict."""
     if not file.exists():
         images, labels = arrays["train/images"], arrays["train/labels"].astype(np.uint8)
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed)
         given, is_spoiled = spoil(labels, SPOILED_IN_TRAINING, rng, _background(arrays))
         fold = rng.permutation(len(images)) % FOLDS
         num_classes = len(arrays["names"])

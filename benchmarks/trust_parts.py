@@ -336,22 +336,26 @@ def audit(
     arrays: Mapping[str, np.ndarray], out_of_fold: Mapping[str, np.ndarray], draws: int = 20
 ) -> list[Figures]:
     """Part 8: spoiled masks found by a model of clean masks, and by models of other folds."""
-    background, rng, found = arrays["names"].tolist().index("background"), None, []
+    background, found = arrays["names"].tolist().index("background"), []
     for seed in range(draws):
         rng = np.random.default_rng(seed)
         given, is_spoiled = spoil(arrays["test/labels"].astype(np.uint8), 0.2, rng, background)
-        found.append(_average_precision(arrays["test/probabilities"], given, is_spoiled))
+        found.append(
+            _average_precision(arrays["test/probabilities"], given, is_spoiled, background)
+        )
     held_out = (out_of_fold[name] for name in ("probabilities", "given", "is_spoiled"))
     return [
         {"part": "8 audit", "draws": draws}
-        | _rounded(clean_training=np.mean(found), out_of_fold=_average_precision(*held_out))
+        | _rounded(
+            clean_training=np.mean(found), out_of_fold=_average_precision(*held_out, background)
+        )
     ]
 
 
 def _average_precision(
-    probabilities: np.ndarray, given: np.ndarray, is_spoiled: np.ndarray
+    probabilities: np.ndarray, given: np.ndarray, is_spoiled: np.ndarray, background: int
 ) -> float:
-    scores = [label_score(p, g) for p, g in zip(probabilities, given, strict=True)]
+    scores = [label_score(p, g, background) for p, g in zip(probabilities, given, strict=True)]
     return average_precision(is_spoiled, 1 - np.array(scores))
 
 

@@ -30,12 +30,27 @@ def predicted(rng, labels):
 
 def test_score_of_two_pixels():
     probabilities = np.array([[[0.9, 0.1], [0.2, 0.8]]])
+    given = np.array([[0, 0]])
     # Weights of 0.9 and 0.2 are exp(-0.7 / 0.2) and 1.
     small = np.exp(-3.5)
-    expected = (0.9 * small + 0.2) / (small + 1)
-    assert label_score(probabilities, np.array([[0, 0]])) == pytest.approx(expected)
-    assert label_score(probabilities, np.array([[0, IGNORE_LABEL]])) == pytest.approx(0.9)
+    soft_minimum = (0.9 * small + 0.2) / (small + 1)
+    # Class 0: Dice 2 / 3 is observed, 1.8 / (1 + 1.1) expected; class 1 is given nowhere.
+    found, none = 1 - 1.8 / 2.1 + 0.05, 1 - 1.6 / 1.9 + 0.05
+    agreement = (found / (found + 1 / 3) + none / (none + 1)) / 2
+    assert label_score(probabilities, given) == pytest.approx((soft_minimum + agreement) / 2)
+    without = (soft_minimum + none / (none + 1)) / 2
+    assert label_score(probabilities, given, background=0) == pytest.approx(without)
+    half = np.array([[0, IGNORE_LABEL]])
+    assert label_score(probabilities, half, background=0) == pytest.approx((0.9 + 1) / 2)
     assert np.isnan(label_score(probabilities, np.full((1, 2), IGNORE_LABEL)))
+
+
+def test_a_model_that_knows_it_is_weak_accuses_less():
+    truth = np.zeros((10, 10), np.uint8)
+    truth[2:8, 2:8] = 1
+    given = np.roll(truth, 2, axis=0)
+    sure, unsure = (label_score(sure_of(truth, p), given, background=0) for p in (0.95, 0.5))
+    assert sure < unsure
 
 
 def test_worst_piece_by_hand():

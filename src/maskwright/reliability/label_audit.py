@@ -9,6 +9,7 @@ from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
 
 _TEMPERATURE = 0.2
+_LEAST_ERROR = 0.05  # one minus Dice, which outlines drawn by people cost
 
 
 @dataclass(frozen=True)
@@ -31,29 +32,55 @@ class SuspectPiece:
     surplus: float
 
 
-def label_score(probabilities: np.ndarray, given: np.ndarray) -> float:
+def label_score(
+    probabilities: np.ndarray, given: np.ndarray, background: int | None = None
+) -> float:
     """How well a mask agrees with a model that was not trained on it, 0 to 1; nan if all ignored.
 
-    The soft minimum over pixels of the probability of the given label: some pixels that are surely
-    wrong say more than many doubtful ones along outlines, which every mask has.
+    The mean of two scores, because each sees faults that the other passes over. One is the soft
+    minimum over pixels of the probability of the given label: a few pixels that are surely wrong
+    say more than the many doubtful ones along outlines, which every mask has. The other is the mean
+    over classes of `expected / (expected + observed)`, of one minus Dice between the given and the
+    predicted mask as it is, and as the probabilities expect it: where the model knows that it is
+    weak, contradiction says little. It is one half where masks agree as well as expected.
 
     Args:
         probabilities: float32 `(h, w, classes)`, of a model that did not learn from this mask, as
             in cross-validation: one that did agrees with its faults.
         given: Labels `(h, w)`; `IGNORE_LABEL` does not count.
+        background: Label that the second score leaves out, for it is large in most masks.
 
     Raises:
         DataError: If the shapes or the labels do not fit.
 
-    Source: Lad and Mueller, Estimating label quality and errors in semantic segmentation data via
-    any model, 2023, with twice its temperature, which bears models that learned from faults.
+    Source: of the soft minimum, Lad and Mueller, Estimating label quality and errors in semantic
+    segmentation data via any model, 2023, with twice its temperature, which bears models that
+    learned from faults; the second score is ours.
     """
     _check(probabilities, given)
-    confidence = _confidence(probabilities, given)[given != IGNORE_LABEL]
-    if not confidence.size:
+    counted = given != IGNORE_LABEL
+    if not counted.any():
         return float("nan")
+    values, labels = probabilities[counted].astype(np.float64), given[counted].astype(np.int64)
+    confidence = np.take_along_axis(values, labels[:, None], axis=1)[:, 0]
     weights = np.exp((confidence.min() - confidence) / _TEMPERATURE)
-    return float((weights * confidence).sum() / weights.sum())
+    soft_minimum = (weights * confidence).sum() / weights.sum()
+    return float((soft_minimum + _agreement(values, labels, background)) / 2)
+
+
+def _agreement(values: np.ndarray, given: np.ndarray, background: int | None) -> float:
+    """The second score of `label_score`, of pixels `(k, classes)` and labels `(k,)`."""
+    predicted = values.argmax(axis=1)
+    scores = []
+    for label in np.union1d(given, predicted):
+        if label == background:
+            continue
+        given_mask, mask, p = given == label, predicted == label, values[:, label]
+        observed = 1 - 2 * (given_mask & mask).sum() / (given_mask.sum() + mask.sum())
+        # Where none is predicted: whether there is probability for as much as a pixel.
+        expected = 1 - 2 * p[mask].sum() / (mask.sum() + p.sum()) if mask.any() else min(p.sum(), 1)
+        scores.append((expected + _LEAST_ERROR) / (expected + _LEAST_ERROR + observed))
+    return float(np.mean(scores)) if scores else 1.0
 
 
 def worst_piece(probabilities: np.ndarray, given: np.ndarray) -> SuspectPiece | None:
