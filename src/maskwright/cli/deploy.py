@@ -37,8 +37,10 @@ def export(
         summary = {"path": str(exported.path), **exported.parity.to_dict()}
         if exported.segmenter is not None:
             summary["segmenter"] = exported.segmenter.to_dict()
-        echo(json.dumps(summary))
+        echo(json.dumps({**summary, "notes": list(exported.notes)}))
         return
+    for note in exported.notes:
+        print_message(note)
     if layers := exported.listing.kept_in_float:
         print_message(f"{len(layers)} layers remain in float: {', '.join(layers)}.")
     if exported.segmenter is not None:

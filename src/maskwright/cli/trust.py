@@ -44,7 +44,7 @@ def trust(
     from maskwright import api
     from maskwright.evaluation.reports.promises import promise_table
     from maskwright.evaluation.reports.write import draw_table
-    from maskwright.reliability.record import TRUST_FILE
+    from maskwright.model_card import TRUST_FILE
 
     record = api.trust(
         run,

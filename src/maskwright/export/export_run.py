@@ -32,13 +32,14 @@ Tasks = Mapping[str, ExportTask]
 @dataclass(frozen=True)
 class Export:
     """What was written at a path, a folder or a file: what is in it, how far it differs from the
-    run, and how far the segmenter differs that a model of regions brings.
+    run, how far the segmenter differs that a model of regions brings, and what was left out.
     """
 
     path: Path
     listing: Listing
     parity: Parity
     segmenter: Parity | None = None
+    notes: tuple[str, ...] = ()
 
 
 def export_run(
@@ -75,13 +76,13 @@ def export_run(
     with scratch_folder(out) as made:
         segmenter = None
         if (run / SEGMENTER / CARD_FILE).is_file():
-            _, segmenter = _write(run / SEGMENTER, made / SEGMENTER, engine, tasks)
-        listing, parity = _write(run, made, engine, tasks, samples, calibration)
+            _, segmenter, _ = _write(run / SEGMENTER, made / SEGMENTER, engine, tasks)
+        listing, parity, notes = _write(run, made, engine, tasks, samples, calibration)
         if out.suffix == SUFFIX:
             pack(made, out)
         else:
             made.replace(out)
-    return Export(out, listing, parity, segmenter)
+    return Export(out, listing, parity, segmenter, notes)
 
 
 def _write(
@@ -91,8 +92,8 @@ def _write(
     tasks: Tasks,
     samples: Sequence[Example] = (),
     calibration: Sequence[np.ndarray] = (),
-) -> tuple[Listing, Parity]:
-    """Write a model into a folder, which then is an artifact."""
+) -> tuple[Listing, Parity, tuple[str, ...]]:
+    """Write a model into a folder, which then is an artifact; notes on what was left out."""
     folder.mkdir(exist_ok=True)
     write = _write_members if is_ensemble(run) else _write_networks
     both = write(run, folder, engine, tasks)
@@ -115,6 +116,10 @@ def _write(
         parity.require(task.limits, engine)
     replace(card, model_sha256=written_digest(folder)).write(folder / CARD_FILE)
     export_learned(run, folder)
+    notes: list[str] = []
+    if task.promises is not None:
+        difference = None if calibration else parity.difference
+        notes = task.promises(run, folder, engine, difference, examples)
     write_selftest(folder, examples[0], task.answer(expected, card, examples[0]))
     self_test(folder, partial(task.answer, opened, card))
     listing = write_listing(
@@ -126,7 +131,7 @@ def _write(
         source=card.model_sha256,
         parity=parity.to_dict(),
     )
-    return listing, parity
+    return listing, parity, tuple(notes)
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,8 @@ def _write_networks(run: Path, folder: Path, engine: Format, tasks: Tasks) -> _B
     task = _task(run, tasks)
     model, card = load_run(run, task.card)
     network, pixel_range = _network(run)
-    networks = {"": model} if FORMATS[engine].described else task.networks(model, card)
+    whole = model if task.outputs is None else task.outputs(run, model)
+    networks = {"": model} if FORMATS[engine].described else task.networks(whole, card)
     for name, part in networks.items():
         write_network(part, folder / name, engine, network)
     opened = task.from_artifact(folder, engine, card, OWN)

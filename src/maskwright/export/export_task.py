@@ -129,6 +129,11 @@ class ExportTask:
         int8: Whether weights and activations may be written in eight bits.
         join: From the functions and cards of the members of an ensemble to the function of it;
             `None` where a task has no ensembles.
+        outputs: From the folder of a run and its Keras model to the model with all outputs that are
+            written; `None` for the model as it is.
+        promises: From the folders of a run and its exported model, the format, the largest
+            difference of two probabilities (`None` for eight bits) and examples: writes the
+            promises of the run into the other folder, and gives notes on what is left out.
     """
 
     card: type[ModelCard]
@@ -142,6 +147,10 @@ class ExportTask:
     answer: Callable[[Any, Any, Example], np.ndarray]
     int8: bool = False
     join: Callable[[Sequence[tuple[Any, Any]]], Any] | None = None
+    outputs: Callable[[Path, Any], Any] | None = None
+    promises: Callable[[Path, Path, Format, float | None, Sequence[Example]], list[str]] | None = (
+        None
+    )
 
     def load(self, path: Path, threads: Threads = ALONE) -> tuple[Any, Any]:
         """Function and card of a single model, of a run or exported, as `open_model` opens it."""

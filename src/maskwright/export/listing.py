@@ -13,7 +13,14 @@ from typing import Any, get_args
 
 from maskwright.errors import ModelError
 from maskwright.imageio import atomic_write
-from maskwright.model_card import CARD_FILE, LEARNED_FILE, MODEL_FILE, checksum
+from maskwright.model_card import (
+    CARD_FILE,
+    LEARNED_FILE,
+    MODEL_FILE,
+    TRUST_ARRAYS_FILE,
+    TRUST_FILE,
+    checksum,
+)
 from maskwright.types import Format
 
 LIST_FILE = "artifact.json"
@@ -27,6 +34,8 @@ MAX_FILES = 500
 MAX_LIST_BYTES = 2**20
 
 _VERSION = 1
+_BESIDE = {CARD_FILE, SELFTEST_FILE, LIST_FILE, LEARNED_FILE, TRUST_FILE, TRUST_ARRAYS_FILE}
+"""Files of an artifact that are no part of its network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +89,7 @@ def network_digest(files: Mapping[str, str]) -> str:
     checksums = {
         name: digest
         for name, digest in files.items()
-        if name not in (CARD_FILE, SELFTEST_FILE, LIST_FILE, LEARNED_FILE)
-        and not any(name.startswith(f"{inner}/") for inner in within)
+        if name not in _BESIDE and not any(name.startswith(f"{inner}/") for inner in within)
     }
     if len(checksums) == 1:
         return next(iter(checksums.values()))

@@ -161,14 +161,14 @@ def load_card(path: Path, card_type: type[SemanticCard] = SemanticCard) -> Seman
 
 def keras_logits(model: Any) -> Logits:
     """Function of a Keras model from images of any size to logits."""
-    return _only_output(keras_function(model))
+    return _logits_of(keras_function(model))
 
 
 def artifact_logits(
     folder: Path, engine: Format, card: SemanticCard, threads: Threads = ALONE
 ) -> Logits:
     """The network of an artifact from images to logits, in its engine."""
-    return _only_output(artifact_function(folder, engine, threads))
+    return _logits_of(artifact_function(folder, engine, threads))
 
 
 def _card_and_members(
@@ -184,10 +184,11 @@ def _card_and_members(
     return card, read_members(folder, card) if is_ensemble(folder) else []
 
 
-def _only_output(run: ImageFunction) -> Logits:
+def _logits_of(run: ImageFunction) -> Logits:
     def logits(images: np.ndarray) -> np.ndarray:
-        (values,) = run(images).values()
-        return values
+        outputs = run(images)
+        # Engines may name a single output otherwise.
+        return outputs["logits"] if "logits" in outputs else next(iter(outputs.values()))
 
     return logits
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -14,17 +14,14 @@ from pydantic import TypeAdapter, ValidationError
 from maskwright.data.samples import counted
 from maskwright.errors import MaskwrightError, ModelError
 from maskwright.imageio import atomic_write, read_arrays, write_text
+from maskwright.model_card import TRUST_ARRAYS_FILE as ARRAYS_FILE
+from maskwright.model_card import TRUST_FILE as TRUST_FILE
 from maskwright.model_card import checksum
 from maskwright.reliability.class_trust import ClassTrust
 from maskwright.reliability.familiarity import Familiarity, FamiliarityModel
 from maskwright.reliability.mask_quality import QualityModel, lower_bound
 from maskwright.reliability.options import first_difference
 from maskwright.reliability.promises import REACH, Promise
-
-TRUST_FILE = "trust.json"
-"""Name of the record in the folder of a model."""
-ARRAYS_FILE = "trust.npz"
-"""Name of its arrays, whose checksum is in `TRUST_FILE`."""
 
 _FORMAT_VERSION = 1
 _AGAIN = "run `maskwright trust` again"
@@ -115,6 +112,17 @@ class TrustRecord:
                 f"The promises in {path} were made for {name} {before} and do not hold for {now}: "
                 f"predict as before, or {_AGAIN}."
             )
+
+    def for_engine(self, model_sha256: str, tolerance: float) -> Self:
+        """Promises of the same model in another engine, whose probabilities differ by `tolerance`.
+
+        `model_sha256` is on the card of the exported model. Thresholds move to the safe side.
+        """
+        classes = {
+            name: replace(each, promises=tuple(p.safer(tolerance) for p in each.promises))
+            for name, each in self.classes.items()
+        }
+        return replace(self, model_sha256=model_sha256, classes=classes)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values as trust.json holds them, without its checksums."""

@@ -11,7 +11,8 @@ from drawing_doubts import doubtful
 from drawing_promises import CASES, promised_run
 from maskwright.errors import ConfigError, ModelError
 from maskwright.imageio import read_image, write_image
-from maskwright.reliability.record import TRUST_FILE, TrustRecord
+from maskwright.model_card import TRUST_FILE
+from maskwright.reliability.record import TrustRecord
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor, load_observed
 
 IMAGES = 6

@@ -14,6 +14,7 @@ from maskwright.inference.predictor import above_thresholds
 from maskwright.metrics.confusion import layer_confusion, layer_tally, tally_scores
 from maskwright.model_card import MultilabelCard
 from maskwright.tasks.image_examples import original_sizes, samples
+from maskwright.tasks.semantic.calibration.exported import export_promises
 from maskwright.tasks.semantic.export import EXPORT as SEMANTIC_EXPORT
 
 
@@ -69,4 +70,5 @@ EXPORT = replace(
     answer=_layers,
     int8=False,
     join=None,
+    promises=partial(export_promises, card_type=MultilabelCard),
 )

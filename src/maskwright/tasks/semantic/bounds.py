@@ -25,6 +25,7 @@ from maskwright.inference.manifest import Record
 from maskwright.inference.output_paths import Job, folder_names
 from maskwright.inference.predictor import Flips
 from maskwright.labels import IGNORE_LABEL, layer_values
+from maskwright.model_card import TRUST_FILE
 from maskwright.reliability.assessment import (
     MaskAssessment,
     assess,
@@ -34,7 +35,7 @@ from maskwright.reliability.assessment import (
 )
 from maskwright.reliability.observations import ObservedPrediction
 from maskwright.reliability.options import calibrated_with
-from maskwright.reliability.record import TRUST_FILE, TrustRecord
+from maskwright.reliability.record import TrustRecord
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor
 from maskwright.tasks.semantic.writing import write_files
 from maskwright.types import Alert, OnMessage

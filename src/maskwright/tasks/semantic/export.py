@@ -14,6 +14,7 @@ from maskwright.inference.predictor import Predictor
 from maskwright.metrics.confusion import confusion, scores
 from maskwright.model_card import CARD_FILE, MODEL_FILE, SemanticCard, read_task
 from maskwright.tasks.image_examples import drawn_examples, original_sizes, samples, whole_network
+from maskwright.tasks.semantic.calibration.exported import export_promises, with_features
 
 
 def compare_masks(
@@ -66,6 +67,8 @@ EXPORT = ExportTask(
     answer=_labels,
     int8=True,
     join=mean_logits,
+    outputs=with_features,
+    promises=export_promises,
 )
 
 

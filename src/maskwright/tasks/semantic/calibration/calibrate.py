@@ -1,5 +1,6 @@
 """Promises of a model of masks, from a split that it has not learned from."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from maskwright.data import DataSet
 from maskwright.errors import ModelError
 from maskwright.evaluation import EvaluateOptions, Evaluation
-from maskwright.export.artifact import is_artifact
+from maskwright.export.artifact import PREPARED, is_artifact
 from maskwright.export.engines import Threads
 from maskwright.export.runtime import ImageFunction
 from maskwright.inference.adjustments import adjusted_card
@@ -96,6 +97,7 @@ def calibrate_run(
         notes=(*notes, *unfamiliar),
     )
     record.write(run)
+    shutil.rmtree(run / PREPARED, ignore_errors=True)  # an export with other promises, or none
     card.write(run / CARD_FILE)
     return record
 

@@ -10,13 +10,14 @@ from maskwright.errors import DataError, ModelError
 from maskwright.evaluation import Evaluation
 from maskwright.inference.predictor import Flips
 from maskwright.metrics.intervals import case_places
+from maskwright.model_card import TRUST_FILE
 from maskwright.reliability.familiarity import (
     FLAGGED,
     Familiarity,
     FamiliarityModel,
     fit_familiarity,
 )
-from maskwright.reliability.record import TRUST_FILE, TrustRecord
+from maskwright.reliability.record import TrustRecord
 from maskwright.reliability.risk_control import fewest_cases
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor
 

@@ -9,6 +9,8 @@ from maskwright.errors import DataError
 from maskwright.export.artifact import model_folder
 from maskwright.export.engines import ALONE, Threads
 from maskwright.export.ensemble import is_ensemble
+from maskwright.export.formats.keras import read_keras
+from maskwright.export.formats.table import FORMATS
 from maskwright.export.runtime import (
     ImageFunction,
     artifact_function,
@@ -45,7 +47,9 @@ def load_observed(
 def artifact_outputs(
     folder: Path, engine: Any, card: SemanticCard, threads: Threads = ALONE
 ) -> ImageFunction:
-    """Outputs of the network of an artifact, by name."""
+    """Outputs of the network of an artifact, by name; one that is built again has all of them."""
+    if FORMATS[engine].described:
+        return _with_features(read_keras(folder))
     return artifact_function(folder, engine, threads)
 
 

@@ -1,0 +1,90 @@
+"""Promises of a run that go with its exported model, moved to the safe side of another engine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskwright.errors import ModelError
+from maskwright.export.engines import OWN
+from maskwright.export.ensemble import is_ensemble
+from maskwright.export.export_task import Example
+from maskwright.export.runtime import ImageFunction
+from maskwright.model_card import CARD_FILE, TRUST_FILE, SemanticCard
+from maskwright.reliability.options import calibrated_with
+from maskwright.reliability.record import TrustRecord
+from maskwright.tasks.semantic.calibration.observe import FEATURES, artifact_outputs, load_observed
+from maskwright.types import Format
+
+_MOST_DIFFERENCE = 1e-3  # of a feature, in units of its mean over the training images
+
+
+def with_features(run: Path, model: Any) -> Any:
+    """The Keras model of a run with the output that its promises tell unlike images by, if any."""
+    from maskwright.models.encoders.channel_means import with_channel_means
+
+    if not (run / TRUST_FILE).is_file() or is_ensemble(run):
+        return model
+    return with_channel_means(model)
+
+
+def export_promises(
+    run: Path,
+    folder: Path,
+    engine: Format,
+    difference: float | None,
+    examples: Sequence[Example],
+    card_type: type[SemanticCard] = SemanticCard,
+) -> list[str]:
+    """Write the promises of a run into the folder of its exported model; notes on what is left out.
+
+    Thresholds move by the largest difference of a probability, so that outer masks hold those of
+    the run, and inner masks lie within them.
+
+    Args:
+        folder: With the network and its card.
+        difference: Largest of two probabilities of both; `None` for a network of eight bits, which
+            has other probabilities, and no promises.
+        examples: On which features of both are compared.
+
+    Raises:
+        ModelError: If features differ too much.
+    """
+    if not (run / TRUST_FILE).is_file():
+        return []
+    if difference is None:
+        return [
+            f"The promises of {run} are left out: they hold for its network in float, and eight "
+            f"bits change its probabilities."
+        ]
+    card = card_type.read(run / CARD_FILE)
+    try:
+        record = TrustRecord.read(run)
+        used = calibrated_with(card, record.calibrated_with["flips"])
+        record.check(run / TRUST_FILE, card.model_sha256, used)
+    except ModelError as error:
+        return [f"The promises are left out. {error}"]
+    exported = card_type.read(folder / CARD_FILE)
+    record = record.for_engine(exported.model_sha256, difference)
+    if record.familiarity is not None:
+        network, _ = load_observed(run, card_type=card_type)
+        opened = artifact_outputs(folder, engine, exported, OWN)
+        unit, images = record.familiarity.model.unit, [each["image"] for each in examples]
+        largest = max(_difference(network, opened, unit, image) for image in images)
+        if not largest <= _MOST_DIFFERENCE:
+            raise ModelError(
+                f"The features of the model exported to {engine} differ from the original by "
+                f"{largest:.1e} of their mean; allowed are {_MOST_DIFFERENCE:g}: use another "
+                f"format."
+            )
+    record.write(folder)
+    return []
+
+
+def _difference(
+    network: ImageFunction, opened: ImageFunction, unit: np.ndarray, image: np.ndarray
+) -> float:
+    """Largest difference of a feature of an image, in units of its mean."""
+    first, second = (run(image[None])[FEATURES] for run in (network, opened))
+    return float((np.abs(first - second) / unit).max())
