@@ -62,6 +62,8 @@ def test_other_values_are_refused_in_a_sentence(given, sentence):
         ("train", ["data", None], {}, "out"),
         ("evaluate", [None, "data"], {}, "run"),
         ("evaluate", ["run", "data"], {"examples": "x"}, "examples"),
+        ("audit", [None, "data"], {}, "run"),
+        ("audit", ["run", "data"], {"examples": -1}, "examples"),
         ("export_model", ["run", None], {"format": "onnx"}, "out"),
     ],
 )

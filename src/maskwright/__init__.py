@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
+    "audit",
     "check",
     "compare",
     "compare_plans",
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from maskwright.api.plan import plan
     from maskwright.api.recipe_comparison import compare_recipes
     from maskwright.api.train import find_learning_rate, train, train_regions
-    from maskwright.api.trust import trust
+    from maskwright.api.trust import audit, trust
     from maskwright.data import open_dataset
     from maskwright.serving import serve
 

@@ -297,3 +297,15 @@ def test_a_run_of_an_earlier_version_is_refused_in_a_sentence(runs, tmp_path, na
         ModelError, match="has the format version 1; this version of Maskwright reads 2"
     ):
         TASKS[name].card.read(tmp_path / "model_card.json")
+
+
+def test_labels_are_audited_or_it_says_why_not(runs, data, name, tmp_path):
+    if TASKS[name].audit is None:
+        with pytest.raises(ConfigError, match=f"models of {name} cannot audit labels yet"):
+            maskwright.audit(runs[name], data)
+        return
+    audited = maskwright.audit(runs[name], data, out=tmp_path, on_message=str)
+    assert 0 < len(audited.masks) < 16  # the others were learned from
+    scores = [mask.score for mask in audited.masks]
+    assert scores == sorted(scores)
+    assert terminal_table(task_of(runs[name]).report(audited))

@@ -21,13 +21,15 @@ from maskwright.api.plan import plan
 from maskwright.api.plan_choice import PlanChoice
 from maskwright.api.recipe_comparison import RecipeComparison, compare_recipes
 from maskwright.api.train import find_learning_rate, train, train_regions
-from maskwright.api.trust import trust
+from maskwright.api.trust import audit, audit_folder, trust
 
 __all__ = [
     "Demo",
     "Folds",
     "PlanChoice",
     "RecipeComparison",
+    "audit",
+    "audit_folder",
     "check",
     "compare",
     "compare_plans",

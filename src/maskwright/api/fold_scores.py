@@ -38,7 +38,7 @@ FOLDS_FILE = "folds.json"
 """Name of the scores of a cross-validation, in its folder."""
 SCRATCH = ".predictions-"
 """Begin of the name of the folder for predictions while they are scored."""
-_RANKS = ("best", "median", "worst")
+_RANKS = ("best", "median", "worst", "false alarm")
 _NOTE = (
     "Every image was predicted by the one model that did not see it, neither to learn from nor to "
     "choose weights by: a fold keeps the averaged weights of its last step."

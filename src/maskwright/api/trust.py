@@ -1,14 +1,19 @@
-"""The verb `trust`: promises of a trained model that hold for new cases."""
+"""The verbs `trust` and `audit`: promises of a trained model, and doubts about labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
+
+from pydantic import NonNegativeInt
 
 from maskwright.arguments import check_options, checked
 from maskwright.errors import ConfigError
+from maskwright.evaluation import EvaluateOptions
+from maskwright.evaluation.reports.write import write_report
 from maskwright.inference.predictor import Flips
 from maskwright.reliability.options import TrustOptions
 from maskwright.reliability.record import TrustRecord
+from maskwright.tasks.provenance import require_out
 from maskwright.tasks.registry import stopped_note, task_of
 from maskwright.types import OnMessage
 
@@ -56,3 +61,59 @@ def trust(run: str | Path, data: str | Path, **options: Unpack[TrustArguments]) 
     if note := stopped_note(run):
         given.on_message(note)
     return task.trust(Path(run), data, given)
+
+
+class AuditArguments(TypedDict, total=False):
+    """Options of `audit`, as `EvaluateOptions` describes them."""
+
+    flips: Flips
+    pixel_range: tuple[float, float] | None
+    examples: NonNegativeInt
+    allow_code: bool
+    on_message: OnMessage
+
+
+@checked
+def audit(
+    run: str | Path,
+    data: str | Path,
+    *,
+    out: str | Path | None = None,
+    **options: Unpack[AuditArguments],
+) -> Any:
+    """Score the mask of every image by a model that has not learned from it, the doubtful first.
+
+    What is given back has `masks` in the order in which to look at them, each with the piece that
+    the model contradicts most. Written are audit.csv, audit.json, and report.html with pictures.
+
+    Args:
+        run: Folder of a cross-validation, whose folds have each image that one of them has not
+            learned from; of a run, all images but those that it has learned from are audited.
+        data: What `open_dataset` takes; its masks may have been corrected since the training.
+        out: Folder for the results; `audit` in the run by default.
+        options: Of `EvaluateOptions`; by default, the worst 24 are drawn (`examples`).
+
+    Raises:
+        DataError: If no image can be scored, or the model has learned from all of them.
+        ModelError: If there is no such model, or no record of what it has learned from.
+        ConfigError: If models of this task audit no labels, or an option does not fit.
+    """
+    check_options("audit", options, AuditArguments)
+    require_out(run, out)
+    given = EvaluateOptions(**({"examples": 24} | options))
+    task = task_of(run)
+    if task.audit is None:
+        raise ConfigError(
+            f"Expected a model of masks, of the task semantic; models of {task.name} cannot audit "
+            f"labels yet."
+        )
+    if note := stopped_note(run):
+        given.on_message(note)
+    audited = task.audit(Path(run), data, given)
+    write_report(task.report(audited), audit_folder(run) if out is None else out)
+    return audited
+
+
+def audit_folder(run: str | Path) -> Path:
+    """Where an audit is written by default."""
+    return Path(run) / "audit"

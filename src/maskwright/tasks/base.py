@@ -42,6 +42,8 @@ class Task:
         compare: Scores two models on the same images; `None` where that is not possible.
         trust: Makes promises of a model from data, and writes them beside it; `None` where it has
             no masks of classes to make any about.
+        audit: Scores each mask of a data set by a model that has not learned from it; `None` where
+            that is not possible.
     """
 
     export: ExportTask
@@ -53,6 +55,7 @@ class Task:
     serve: Callable[[str, Path, EngineSharing], ServedModel]
     compare: Callable[[Path, Path, str | Path, EvaluateOptions], Any] | None = None
     trust: Callable[[Path, str | Path, TrustOptions], TrustRecord] | None = None
+    audit: Callable[[Path, str | Path, EvaluateOptions], Any] | None = None
 
     @property
     def card(self) -> type[ModelCard]:

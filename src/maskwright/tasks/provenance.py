@@ -39,7 +39,7 @@ def without_learned(
     content of images, whatever their names, as they are decoded: `evaluate` leaves them out. The
     training split stays as it is, the validation split loses what was learned from.
     """
-    unknown = [f for m in models for f in _single_models(m) if not (f / LEARNED_FILE).is_file()]
+    unknown = [f for m in models for f in single_models(m) if not (f / LEARNED_FILE).is_file()]
     cautions = []
     if unknown:
         text = f"{unknown[0]} has no {LEARNED_FILE}: images that it learned from may be scored."
@@ -49,11 +49,11 @@ def without_learned(
 
 def learned_images(*models: Path) -> LearnedImages:
     """Images that models, their members or their segmenters have seen, as far as it is recorded."""
-    folders = (folder for model in models for folder in _single_models(model))
+    folders = (folder for model in models for folder in single_models(model))
     return LearnedImages.read(f for f in folders if (f / LEARNED_FILE).is_file())
 
 
-def _single_models(model: Path) -> Iterator[Path]:
+def single_models(model: Path) -> Iterator[Path]:
     """Folders of the single models that a model is made of."""
     folder = model_folder(model)
     if is_ensemble(folder):
@@ -61,4 +61,4 @@ def _single_models(model: Path) -> Iterator[Path]:
         return
     yield folder
     if (folder / SEGMENTER / CARD_FILE).is_file():
-        yield from _single_models(folder / SEGMENTER)
+        yield from single_models(folder / SEGMENTER)

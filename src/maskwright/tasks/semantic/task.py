@@ -19,6 +19,8 @@ from maskwright.tasks.semantic.evaluation.report import semantic_report
 from maskwright.tasks.semantic.evaluation.scorer import evaluate_run
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 from maskwright.tasks.semantic.export import EXPORT
+from maskwright.tasks.semantic.labeling.audit import LabelAudit, audit_run
+from maskwright.tasks.semantic.labeling.audit_report import audit_report
 from maskwright.tasks.semantic.network import auto_size
 from maskwright.tasks.semantic.serving import open_served
 from maskwright.tasks.semantic.volumes import plan_images_or_volumes
@@ -72,8 +74,10 @@ def prepare_of(dataset: DataSet) -> Callable[..., Any]:
     return overlapping.prepare if dataset.multilabel else training.prepare
 
 
-def report_masks(evaluation: SemanticEvaluation | Comparison) -> Report:
+def report_masks(evaluation: SemanticEvaluation | Comparison | LabelAudit) -> Report:
     """As `Task.report`."""
+    if isinstance(evaluation, LabelAudit):
+        return audit_report(evaluation)
     if isinstance(evaluation, Comparison):
         return comparison_report(evaluation)
     return semantic_report(evaluation)
@@ -89,4 +93,5 @@ SEMANTIC = Task(
     serve=open_served,
     compare=compare_runs,
     trust=calibrate_run,
+    audit=audit_run,
 )
