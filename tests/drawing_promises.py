@@ -78,7 +78,7 @@ def promised_run(folder):
         is_approximate=False,
         images=CASES,
         cases=CASES,
-        calibrated_with=calibrated_with(card, False),
+        calibrated_with=calibrated_with(card, False, folder),
         temperature_before=1.0,
         classes={"disc": known},
         quality={"disc": QualityModel(np.zeros((0, 4)))},

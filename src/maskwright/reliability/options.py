@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from maskwright.data.samples import CALIBRATION
 from maskwright.errors import ConfigError
+from maskwright.export.ensemble import is_ensemble, read_members
 from maskwright.inference.predictor import Flips
 from maskwright.labels import Labels
-from maskwright.model_card import postprocessing_of
+from maskwright.model_card import CARD_FILE, postprocessing_of
 from maskwright.reliability.promises import PromiseRequest, Side
 from maskwright.types import OnMessage, show_alert
 
@@ -105,11 +107,17 @@ def chosen_classes(
     return {name: there[name] for name in there if name in names}
 
 
-def calibrated_with(card: Any, flips: Flips) -> dict[str, Any]:
-    """How masks are predicted, as plain values of JSON, from a card of masks."""
+def calibrated_with(card: Any, flips: Flips, folder: Path) -> dict[str, Any]:
+    """How masks are predicted, as plain values of JSON, by the model in a folder with a card.
+
+    The temperatures of the members of an ensemble count, too, and not only its own.
+    """
     names = ("size", "tile", "threshold", "thresholds", "temperature")
     values = {name: getattr(card, name) for name in names if hasattr(card, name)}
     values |= {"flips": flips, **postprocessing_of(card)}
+    if is_ensemble(folder):
+        members = (type(card).read(each / CARD_FILE) for each in read_members(folder, card))
+        values["member_temperatures"] = tuple(member.temperature for member in members)
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 

@@ -14,13 +14,14 @@ from pydantic import TypeAdapter, ValidationError
 from maskwright.data.samples import counted
 from maskwright.errors import MaskwrightError, ModelError
 from maskwright.imageio import atomic_write, read_arrays, write_text
+from maskwright.inference.predictor import Flips
 from maskwright.model_card import TRUST_ARRAYS_FILE as ARRAYS_FILE
 from maskwright.model_card import TRUST_FILE as TRUST_FILE
 from maskwright.model_card import checksum
 from maskwright.reliability.class_trust import ClassTrust
 from maskwright.reliability.familiarity import Familiarity, FamiliarityModel
 from maskwright.reliability.mask_quality import QualityModel, lower_bound
-from maskwright.reliability.options import first_difference
+from maskwright.reliability.options import calibrated_with, first_difference
 from maskwright.reliability.promises import REACH, Promise
 
 _FORMAT_VERSION = 1
@@ -93,26 +94,6 @@ class TrustRecord:
             lines.append(self.familiarity.sentence)
         return [*lines, *self.notes]
 
-    def check(self, path: str | Path, model_sha256: str, used: Mapping[str, Any]) -> None:
-        """Raise `ModelError` where the promises do not hold for the way masks are predicted.
-
-        Args:
-            path: Named in the message.
-            model_sha256: Of the model that predicts, as on its card.
-            used: How it predicts, as `options.calibrated_with`.
-        """
-        if self.model_sha256 != model_sha256:
-            raise ModelError(
-                f"The promises in {path} are those of another model, which was trained on or "
-                f"replaced since: {_AGAIN}."
-            )
-        if (difference := first_difference(self.calibrated_with, used)) is not None:
-            name, before, now = difference
-            raise ModelError(
-                f"The promises in {path} were made for {name} {before} and do not hold for {now}: "
-                f"predict as before, or {_AGAIN}."
-            )
-
     def for_engine(self, model_sha256: str, tolerance: float) -> Self:
         """Promises of the same model in another engine, whose probabilities differ by `tolerance`.
 
@@ -163,6 +144,34 @@ class TrustRecord:
         digest = checksum(folder / ARRAYS_FILE)
         content = {"format_version": _FORMAT_VERSION, "arrays_sha256": digest, **self.to_dict()}
         write_text(folder / TRUST_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def valid(cls, folder: Path, card: Any, flips: Flips | None = None) -> Self:
+        """Record in the folder of a model, whose promises hold for the way it predicts.
+
+        Args:
+            card: With what it predicts, also if that is not what it was trained with.
+            flips: Test-time augmentation; `None` for that of the promises.
+
+        Raises:
+            ModelError: If a file is missing or damaged, the promises are those of another model,
+                or size, tile, flips, temperature, threshold or cleaning are others.
+        """
+        record, path = cls.read(folder), folder / TRUST_FILE
+        if record.model_sha256 != card.model_sha256:
+            raise ModelError(
+                f"The promises in {path} are those of another model, which was trained on or "
+                f"replaced since: {_AGAIN}."
+            )
+        flips = record.calibrated_with["flips"] if flips is None else flips
+        used = calibrated_with(card, flips, folder)
+        if (difference := first_difference(record.calibrated_with, used)) is not None:
+            name, before, now = difference
+            raise ModelError(
+                f"The promises in {path} were made for {name} {before} and do not hold for {now}: "
+                f"predict as before, or {_AGAIN}."
+            )
+        return record
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:

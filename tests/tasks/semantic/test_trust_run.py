@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from drawing_doubts import doubtful, draw_doubts
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.imageio import write_image
 from maskwright.model_card import CARD_FILE, SemanticCard
-from maskwright.reliability.options import calibrated_with
 from maskwright.reliability.record import ARRAYS_FILE, TRUST_FILE, TrustRecord
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor, load_observed
 from maskwright.tasks.semantic.evaluation.scorer import evaluate_masks
@@ -54,7 +54,7 @@ def test_promises_are_made_and_read_again(run):
     assert known.areas[5] <= known.areas[4], "a sure inner mask is smaller"
     card = SemanticCard.read(run / CARD_FILE)
     assert card.temperature == record.calibrated_with["temperature"] != 1
-    record.check(run, card.model_sha256, calibrated_with(card, False))
+    assert TrustRecord.valid(run, card, False).promises == record.promises
     content = json.loads((run / TRUST_FILE).read_text(encoding="utf-8"))
     assert content["classes"][name]["promises"][0]["sentence"].endswith(
         "from 40 cases, holds for new cases drawn like these."
@@ -88,11 +88,13 @@ def test_the_record_tells_of_single_images(run):
 
 
 def test_other_ways_to_predict_and_damaged_files_are_refused(run, tmp_path):
-    record, card = TrustRecord.read(run), SemanticCard.read(run / CARD_FILE)
+    card = SemanticCard.read(run / CARD_FILE)
     with pytest.raises(ModelError, match="made for flips False and do not hold for True"):
-        record.check(run, card.model_sha256, calibrated_with(card, True))
+        TrustRecord.valid(run, card, True)
+    with pytest.raises(ModelError, match="made for min_area_px 0 and do not hold for 5"):
+        TrustRecord.valid(run, replace(card, min_area_px=5), False)
     with pytest.raises(ModelError, match="those of another model"):
-        record.check(run, "0" * 64, calibrated_with(card, False))
+        TrustRecord.valid(run, replace(card, model_sha256="0" * 64), False)
     for name, change, message in (
         (ARRAYS_FILE, lambda b: b[:-1] + b"x", "checksum of .*trust.npz differs"),
         (TRUST_FILE, lambda b: b[:50], "no record of promises"),
@@ -189,3 +191,19 @@ def test_promises_that_do_not_reach_are_left_out_of_an_evaluation(run, data, tmp
     evaluation = maskwright.evaluate(spoiled, data, out=tmp_path / "out")
     assert evaluation.trust is None
     assert any("trust.npz differs" in c.text for c in evaluation.warnings)
+
+
+def test_promises_of_an_ensemble_need_the_members_as_they_were(trained, data, tmp_path):
+    members = [tmp_path / name for name in "ab"]
+    for member in members:
+        shutil.copytree(trained, member)
+    joined = tmp_path / "joined"
+    maskwright.ensemble(members, joined)
+    record = maskwright.trust(joined, data)
+    assert record.familiarity is None
+    assert "features of a single encoder" in record.notes[-1]
+    card = SemanticCard.read(joined / CARD_FILE)
+    assert TrustRecord.valid(joined, card, False).promises == record.promises
+    maskwright.trust(members[0], data)  # changes the temperature of a member
+    with pytest.raises(ModelError, match="made for member_temperatures"):
+        TrustRecord.valid(joined, card, False)

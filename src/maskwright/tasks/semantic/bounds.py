@@ -34,7 +34,6 @@ from maskwright.reliability.assessment import (
     without_promise,
 )
 from maskwright.reliability.observations import ObservedPrediction
-from maskwright.reliability.options import calibrated_with
 from maskwright.reliability.record import TrustRecord
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor
 from maskwright.tasks.semantic.writing import write_files
@@ -55,15 +54,12 @@ def read_promises(model: str | Path, card: Any, flips: Flips) -> TrustRecord:
     Raises `ModelError` where there are none, or they were made for another way to predict.
     """
     folder = model_folder(model)
-    path = folder / TRUST_FILE
-    if not path.is_file():
+    if not (folder / TRUST_FILE).is_file():
         how = f"run `maskwright trust {model} DATA`"
         if is_artifact(folder):
             how = "run `maskwright trust` on its run, and export it again"
         raise ModelError(f"{model} has no promises from which bounds are made: {how} first.")
-    record = TrustRecord.read(folder)
-    record.check(path, card.model_sha256, calibrated_with(card, flips))
-    return record
+    return TrustRecord.valid(folder, card, flips)
 
 
 def with_bounds(jobs: Sequence[Job], record: TrustRecord, out: Path) -> list[Job]:

@@ -50,7 +50,7 @@ def calibrate_run(
     Every image is predicted once, at its own size. The temperature is fitted first, from pixels of
     all images, and everything else with it. It is written onto the model card, not into the record
     alone: every engine, the server and exports take it from there, so that all of them give the
-    same probabilities, and `TrustRecord.check` compares it. The weights stay as they are, and a run
+    same probabilities, and `TrustRecord.valid` compares it. The weights stay as they are, and a run
     that is resumed writes its card anew, without it: the promises are refused then until they are
     made again. The record is written before the card: a run in between has promises that are
     refused, not promises that fail. Nothing is written before all is computed.
@@ -89,7 +89,7 @@ def calibrate_run(
         is_approximate=is_approximate,
         images=len(passed.samples),
         cases=passed.num_cases,
-        calibrated_with=calibrated_with(card, options.flips),
+        calibrated_with=calibrated_with(card, options.flips, run),
         temperature_before=original.temperature,
         classes={name: trust for name, (trust, _, _) in known.items()},
         quality={name: quality for name, (_, quality, _) in known.items()},

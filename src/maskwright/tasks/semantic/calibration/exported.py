@@ -12,7 +12,6 @@ from maskwright.export.ensemble import is_ensemble
 from maskwright.export.export_task import Example
 from maskwright.export.runtime import ImageFunction
 from maskwright.model_card import CARD_FILE, TRUST_FILE, SemanticCard
-from maskwright.reliability.options import calibrated_with
 from maskwright.reliability.record import TrustRecord
 from maskwright.tasks.semantic.calibration.observe import FEATURES, artifact_outputs, load_observed
 from maskwright.types import Format
@@ -60,9 +59,7 @@ def export_promises(
         ]
     card = card_type.read(run / CARD_FILE)
     try:
-        record = TrustRecord.read(run)
-        used = calibrated_with(card, record.calibrated_with["flips"])
-        record.check(run / TRUST_FILE, card.model_sha256, used)
+        record = TrustRecord.valid(run, card)
     except ModelError as error:
         return [f"The promises are left out. {error}"]
     exported = card_type.read(folder / CARD_FILE)

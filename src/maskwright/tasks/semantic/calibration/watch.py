@@ -13,7 +13,6 @@ from maskwright.inference.adjustments import adjusted_card
 from maskwright.inference.predictor import Prediction
 from maskwright.model_card import CARD_FILE, SemanticCard
 from maskwright.reliability.observations import MOST_VALUES, Observations, ObservedPrediction
-from maskwright.reliability.options import calibrated_with
 from maskwright.reliability.record import TRUST_FILE, TrustRecord
 from maskwright.reliability.verification import TrustCheck, verify
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor, load_observed
@@ -65,9 +64,7 @@ def open_watch(
         text = "Promises hold for masks of the size of the images; score these to see them held."
         return None, (Caution("promises", text),)
     try:
-        record = TrustRecord.read(folder)
-        card = card_type.read(folder / CARD_FILE)
-        record.check(folder / TRUST_FILE, card.model_sha256, calibrated_with(card, options.flips))
+        record = TrustRecord.valid(folder, card_type.read(folder / CARD_FILE), options.flips)
     except ModelError as error:
         return None, (Caution("promises", str(error)),)
     network, card = load_observed(run, Threads(allow_code=options.allow_code), card_type)
