@@ -117,6 +117,20 @@ class LargeImageJob:
     advance: Callable[[float], None]
 
 
+class AssessedMask(NamedTuple):
+    """A prediction with probabilities, and what promises of its model say of it.
+
+    Args:
+        masks: Fields of a `MaskAssessment` for each class with promises, as plain values of JSON,
+            and `bound_holds_in`, in how many images the lower bound holds, in words.
+        bounds: Masks bool `(h, w)` by `"outer"` or `"inner"` and the class.
+    """
+
+    prediction: Prediction
+    masks: list[dict[str, Any]]
+    bounds: dict[tuple[str, str], np.ndarray]
+
+
 @dataclass(frozen=True)
 class ServedSegmenter:
     """A model that predicts masks, and what its task does for a server.
@@ -133,6 +147,9 @@ class ServedSegmenter:
             can, and writes the mask.
         has_objects: Whether objects are kept beside labels and probabilities, of images that are
             decoded whole, whatever their format.
+        assess: From an adjusted card and an image `(h, w, c)` to what is known of its masks; raises
+            `ModelError` where promises do not hold for the card, `DataError` for images that are
+            too large. `None` for a model without promises.
     """
 
     predictor: Any
@@ -141,6 +158,7 @@ class ServedSegmenter:
     predict: Callable[[Any, np.ndarray, bool], list[Prediction]]
     predict_large: Callable[[Any, LargeImageJob], Instances | None]
     has_objects: bool = False
+    assess: Callable[[Any, np.ndarray], AssessedMask] | None = None
 
 
 class CaseImage(NamedTuple):

@@ -2,28 +2,31 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, File, Query, Response, UploadFile
-from fastapi.responses import JSONResponse
 
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import Header, NamedBytes, read_header, read_mask, read_with_gaps
 from maskwright.inference.pixels import check_pages, pixel_warnings, spread_bits
-from maskwright.labels import IGNORE_LABEL
 from maskwright.model_card import ModelCard
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.limits import check_deadline
 from maskwright.serving.routes.requests import choose_model, safe_name, segmenter_of, warn
-from maskwright.serving.store.layer_formats import encode_layers
-from maskwright.serving.store.mask_formats import coco, label_png, polygons, probability_png
-from maskwright.tasks.serving import CaseImage, ServedModel, ServedSegmenter
+from maskwright.serving.routes.responses import (
+    TRUST_HEADER,
+    DecodedImage,
+    Output,
+    assess_image,
+    encode_mask,
+    trust_header,
+)
+from maskwright.tasks.serving import CaseImage, ServedModel
 
 T = TypeVar("T")
-Output = Literal["labels", "probability", "coco", "polygons"]
 ImageUpload = Annotated[UploadFile, File(description="An image: PNG, JPEG, TIFF, WebP, BMP, GIF.")]
 MaskUpload = Annotated[
     UploadFile | None, File(description="Mask of labels, or of numbers of objects.")
@@ -68,11 +71,16 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
             Query(
                 alias="class",
                 max_length=200,
-                description="Class whose probability, or mask where classes overlap, is shown.",
+                description="Class whose probability or bound, or mask where classes overlap, is "
+                "shown.",
             ),
         ] = None,
     ) -> Response:
-        """Mask of an image, or its objects."""
+        """Mask of an image, or its objects.
+
+        A model with promises tells in the header `Maskwright-Trust` what is known of each mask, and
+        `output=outer` and `output=inner` give its bounds.
+        """
         served = choose_model(models, model)
 
         def job() -> Response:
@@ -82,7 +90,11 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
             )
             card = segmenter.predictor.card
             decoded = _decode_image(image, queue, card)
-            response = encode_mask(segmenter, decoded, output, shown)
+            assessed, reasons = assess_image(segmenter, decoded.pixels, output)
+            response = encode_mask(segmenter, decoded, output, shown, assessed)
+            if assessed is not None:
+                response.headers[TRUST_HEADER] = trust_header(assessed)
+            warn(response, reasons)
             warn(response, pixel_warnings(decoded.pixels, card))
             return response
 
@@ -118,42 +130,6 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         return decision
 
     return routes
-
-
-class _Image(NamedTuple):
-    """Pixels `(h, w, c)` of an uploaded image, and where it has no data; `None` without any."""
-
-    name: str
-    pixels: np.ndarray
-    gap: np.ndarray | None
-
-
-def encode_mask(
-    segmenter: ServedSegmenter, image: _Image, output: Output, shown: str | None
-) -> Response:
-    """Predict one image and encode what was asked for; labels are ignored where it has no data."""
-    card, name, pixels = segmenter.predictor.card, image.name, image.pixels[None]
-    (prediction,) = segmenter.predict(segmenter.predictor, pixels, output == "probability")
-    if image.gap is not None and not segmenter.has_objects:
-        prediction.labels[image.gap] = IGNORE_LABEL
-    if output == "probability" and prediction.probabilities is not None:
-        data = probability_png(prediction.probabilities, card.labels, shown)
-    elif prediction.labels.ndim == 3:
-        media_type, data = encode_layers(name, prediction.labels, output, card.labels, shown)
-        return Response(data, media_type=media_type)
-    elif shown is not None:
-        raise ConfigError("`class` has no effect here; it chooses one of output=probability.")
-    elif output == "coco":
-        labels, objects = prediction.labels, prediction.objects
-        return JSONResponse(coco(name, labels, objects, card.labels, card.background))
-    elif output == "polygons":
-        data = polygons(prediction.labels, card.labels, card.background)
-        return Response(data, media_type="application/json")
-    elif prediction.instances is not None:
-        data = label_png(prediction.instances)
-    else:
-        data = label_png(prediction.labels, card.labels)
-    return Response(data, media_type="image/png")
 
 
 def decide(
@@ -200,13 +176,13 @@ def _decode_case(
         yield CaseImage(name, image.pixels, mask)
 
 
-def _decode_image(upload: UploadFile, queue: JobQueue, card: ModelCard) -> _Image:
+def _decode_image(upload: UploadFile, queue: JobQueue, card: ModelCard) -> DecodedImage:
     """An uploaded image as a model takes it; `DataError` if it is none."""
     content = _content(upload)
     header, (pixels, gap) = _decode(content, read_with_gaps, queue)
     check_pages(content, header, card)
     check_deadline()
-    return _Image(content.name, spread_bits(pixels, header.white, card), gap)
+    return DecodedImage(content.name, spread_bits(pixels, header.white, card), gap)
 
 
 def _decode_mask(upload: UploadFile, queue: JobQueue) -> np.ndarray:

@@ -22,7 +22,8 @@ _BLACK: Color = (0, 0, 0)
 
 def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
     """Open a model, as `Task.serve`."""
-    return as_served(name, semantic.open_predictor(path, sharing, EXPORT))
+    served = as_served(name, semantic.open_predictor(path, sharing, EXPORT))
+    return semantic.with_promises(served, path, sharing)
 
 
 def as_served(name: str, predictor: Predictor) -> ServedModel:

@@ -11,6 +11,7 @@ from maskwright.export.export_task import ExportTask
 from maskwright.inference import LargeOptions, Prediction, Predictor, predict_large
 from maskwright.model_card import postprocessing_of
 from maskwright.tasks.semantic.export import EXPORT, open_masks
+from maskwright.tasks.semantic.promised import open_promises
 from maskwright.tasks.serving import (
     LABELS,
     Engine,
@@ -26,7 +27,13 @@ from maskwright.tasks.serving import (
 
 def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
     """Open a model, as `Task.serve`."""
-    return as_served(name, open_predictor(path, sharing))
+    return with_promises(as_served(name, open_predictor(path, sharing)), path, sharing)
+
+
+def with_promises(served: ServedModel, path: Path, sharing: EngineSharing) -> ServedModel:
+    """The same with what is known of its masks, where promises were made of the model in `path`."""
+    promised = open_promises(path, served.masks.predictor.card, sharing)
+    return replace(served, segmenter=replace(served.masks, assess=promised))
 
 
 def open_predictor(path: Path, sharing: EngineSharing, task: ExportTask = EXPORT) -> Predictor:
