@@ -23,6 +23,7 @@ from maskwright.evaluation.reports.write import terminal_table, to_dict
 from maskwright.imageio import write_image
 from maskwright.reliability.record import TrustRecord
 from maskwright.serving import create_app, open_models
+from maskwright.tasks.instances.trust.object_promises import ObjectTrust, objects_calibrated_with
 from maskwright.tasks.registry import TASKS, task_of
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -183,7 +184,17 @@ def test_promises_are_made_or_refused(runs, data, tmp_path, name):
         return
     record = maskwright.trust(run, data, missed=0.4, each=None, sure=None, on_message=str)
     card = TASKS[name].card.read(run / "model_card.json")
-    assert TrustRecord.valid(run, card, False).promises == record.promises != []
+    if name == "instances":
+        read = ObjectTrust.read(run)
+        assert read == record
+        read.check(run, card.model_sha256, objects_calibrated_with(card))
+    else:
+        assert TrustRecord.valid(run, card, False).promises == record.promises != []
+    assert TASKS[name].promise_table(record).rows
+    maskwright.evaluate(run, data, out=tmp_path / "out", examples=0)
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    if name == "instances":
+        assert {"cases", "realized", "interval", "verdict"} <= scores["trust"]["promises"][0].keys()
 
 
 def test_predict_writes_something_for_every_image_and_skips_it_the_next_time(

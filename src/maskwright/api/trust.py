@@ -12,7 +12,6 @@ from maskwright.evaluation import EvaluateOptions
 from maskwright.evaluation.reports.write import write_report
 from maskwright.inference.predictor import Flips
 from maskwright.reliability.options import TrustOptions
-from maskwright.reliability.record import TrustRecord
 from maskwright.tasks.provenance import require_out
 from maskwright.tasks.registry import stopped_note, task_of
 from maskwright.types import OnMessage
@@ -35,11 +34,12 @@ class TrustArguments(TypedDict, total=False):
 
 
 @checked
-def trust(run: str | Path, data: str | Path, **options: Unpack[TrustArguments]) -> TrustRecord:
+def trust(run: str | Path, data: str | Path, **options: Unpack[TrustArguments]) -> Any:
     """Make promises of a trained model from images that it has not learned from, beside it.
 
-    What is written, trust.json and trust.npz, goes with the run; `evaluate` holds it against
-    another split. The temperature on the model card, by which logits are divided, changes with it.
+    What is written, trust.json and of masks also trust.npz, goes with the run; `evaluate` holds it
+    against another split. Of masks, it is a `TrustRecord`, and the temperature on the model card,
+    by which logits are divided, changes with it; of single objects an `ObjectTrust`.
 
     Args:
         run: Folder of the run, or of an ensemble.
@@ -55,8 +55,8 @@ def trust(run: str | Path, data: str | Path, **options: Unpack[TrustArguments]) 
     task = task_of(run)
     if task.trust is None:
         raise ConfigError(
-            f"Expected a model of masks, of the task semantic or multilabel; models of {task.name} "
-            f"make no promises yet: evaluate it, and read the intervals of its scores."
+            f"Expected a model of masks or of single objects; models of {task.name} make no "
+            f"promises yet: evaluate it, and read the intervals of its scores."
         )
     if note := stopped_note(run):
         given.on_message(note)

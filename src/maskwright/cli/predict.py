@@ -20,6 +20,9 @@ def predict(
     overlays: Annotated[bool, Option(help="Also write overlays of mask and image.")] = True,
     probabilities: Annotated[bool, Option(help="Also write probabilities.")] = False,
     threshold: Annotated[float | None, Option(help="Foreground probability threshold.")] = None,
+    score: Annotated[
+        float | None, Option(help="Minimum score of an object.", min=0, max=0.999)
+    ] = None,
     tile: Annotated[
         int | None, Option(help="Side of the tiles of large images, in pixels.", min=16)
     ] = None,
@@ -59,6 +62,7 @@ def predict(
         overlays=overlays,
         probabilities=probabilities,
         threshold=threshold,
+        score=score,
         tile=tile,
         classes=classes,
         batch_size=batch_size,

@@ -39,12 +39,12 @@ def trust(
     allow_code: options.AllowCode = False,
     as_json: options.Json = False,
 ) -> None:
-    """Make promises about masks that hold for new cases, and beside the run, a record of them."""
+    """Make promises about masks or objects that hold for new cases, and a record of them."""
     quiet_tensorflow()
     from maskwright import api
-    from maskwright.evaluation.reports.promises import promise_table
     from maskwright.evaluation.reports.write import draw_table
     from maskwright.model_card import TRUST_FILE
+    from maskwright.tasks.registry import task_of
 
     record = api.trust(
         run,
@@ -64,6 +64,6 @@ def trust(
     if as_json:
         echo(json.dumps(record.to_dict()))
         return
-    table = promise_table(record)
+    table = task_of(run).promise_table(record)
     out().print(draw_table(table, table.title, [table.note, *record.remarks]))
     print_message(f"See {run / TRUST_FILE}.")

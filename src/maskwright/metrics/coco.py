@@ -15,6 +15,9 @@ from maskwright.metrics.instances import THRESHOLDS
 SIZES_PX = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 10**10)}
 """Areas, px, both ends included, of what COCO calls small, medium and large."""
 
+ANY_AREA = (0, 10**10)
+"""Areas of objects of all sizes, px."""
+
 _RECALLS = np.linspace(0, 1, 101)
 _NEARLY_ONE = 1 - 1e-10
 
@@ -111,7 +114,7 @@ def coco_scores(images: Sequence[Pairs], num_classes: int, max_detections: int =
     score down, precision is the highest at this recall or beyond, read at 101 recalls; crowds, and
     true objects of other sizes, may be detected or not.
     """
-    whole = _precision(images, num_classes, (0, 10**10), max_detections)
+    whole = _precision(images, num_classes, ANY_AREA, max_detections)
     return CocoScores(
         ap=_mean(whole),
         ap50=_mean(whole[:, THRESHOLDS.index(0.5)]),
@@ -135,7 +138,7 @@ def _precision(
     precision = np.full((num_classes, len(THRESHOLDS)), np.nan)
     for label in range(num_classes):
         present = [p for p in images if label in p.true_labels or label in p.predicted_labels]
-        ranked = [_ranked_matches(pairs, label, area, most) for pairs in present]
+        ranked = [ranked_matches(pairs, label, area, most) for pairs in present]
         positives = sum(required for *_, required in ranked)
         if not positives:
             continue
@@ -155,17 +158,25 @@ def _precision(
     return precision
 
 
-def _ranked_matches(
-    pairs: Pairs, label: int, area: tuple[float, float], most: int
+def ranked_matches(
+    pairs: Pairs,
+    label: int,
+    area: tuple[float, float] = ANY_AREA,
+    most: int | None = None,
+    min_area_px: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Scores of the detections of a class in an image, falling, `(detections,)`; whether each
     matches an object; whether it is ignored, both `(thresholds, detections)`; objects to detect.
+
+    True objects of other areas than `area`, px, and crowds need not be detected; detections below
+    `min_area_px` do not take part, and of the others, those of the `most` highest scores do.
     """
 
     def outside(areas: np.ndarray) -> np.ndarray:
         return (areas < area[0]) | (areas > area[1])
 
-    detections = np.flatnonzero(pairs.predicted_labels == label)
+    is_class = pairs.predicted_labels == label
+    detections = np.flatnonzero(is_class & (pairs.predicted_areas >= min_area_px))
     detections = detections[np.argsort(-pairs.scores[detections], kind="stable")][:most]
     truth = np.flatnonzero(pairs.true_labels == label)
     optional = pairs.crowd[truth] | outside(pairs.true_areas[truth])

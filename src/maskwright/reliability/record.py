@@ -25,7 +25,8 @@ from maskwright.reliability.options import calibrated_with, first_difference
 from maskwright.reliability.promises import REACH, Promise
 
 _FORMAT_VERSION = 1
-_AGAIN = "run `maskwright trust` again"
+AGAIN = "run `maskwright trust` again"
+"""What to do about a record that does not fit."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -157,20 +158,10 @@ class TrustRecord:
             ModelError: If a file is missing or damaged, the promises are those of another model,
                 or size, tile, flips, temperature, threshold or cleaning are others.
         """
-        record, path = cls.read(folder), folder / TRUST_FILE
-        if record.model_sha256 != card.model_sha256:
-            raise ModelError(
-                f"The promises in {path} are those of another model, which was trained on or "
-                f"replaced since: {_AGAIN}."
-            )
+        record = cls.read(folder)
         flips = record.calibrated_with["flips"] if flips is None else flips
-        used = calibrated_with(card, flips, folder)
-        if (difference := first_difference(record.calibrated_with, used)) is not None:
-            name, before, now = difference
-            raise ModelError(
-                f"The promises in {path} were made for {name} {before} and do not hold for {now}: "
-                f"predict as before, or {_AGAIN}."
-            )
+        used = card.model_sha256, calibrated_with(card, flips, folder)
+        require_same_use(folder / TRUST_FILE, (record.model_sha256, record.calibrated_with), used)
         return record
 
     @classmethod
@@ -182,13 +173,13 @@ class TrustRecord:
             if (version := values.pop("format_version")) != _FORMAT_VERSION:
                 raise ModelError(
                     f"{path} has the format version {version!r}; this version of Maskwright reads "
-                    f"{_FORMAT_VERSION}: {_AGAIN}."
+                    f"{_FORMAT_VERSION}: {AGAIN}."
                 )
             digest, arrays_file = values.pop("arrays_sha256"), path.with_name(ARRAYS_FILE)
             if not arrays_file.is_file() or checksum(arrays_file) != digest:
                 raise ModelError(
                     f"The checksum of {arrays_file} differs from that in {TRUST_FILE}, or the file "
-                    f"is missing: copy both again, or {_AGAIN}."
+                    f"is missing: copy both again, or {AGAIN}."
                 )
             return cls(**_parsed(values, read_arrays(arrays_file, ModelError)))
         except ModelError:
@@ -196,8 +187,28 @@ class TrustRecord:
         except (OSError, ValueError, KeyError, TypeError, RecursionError, MaskwrightError) as error:
             reason = type(error).__name__ if isinstance(error, ValidationError) else error
             raise ModelError(
-                f"{path} is no record of promises ({reason}): copy it again, or {_AGAIN}."
+                f"{path} is no record of promises ({reason}): copy it again, or {AGAIN}."
             ) from None
+
+
+def require_same_use(
+    path: Path, calibrated: tuple[str, Mapping[str, Any]], used: tuple[str, Mapping[str, Any]]
+) -> None:
+    """Raise `ModelError` where promises in a file do not hold for the way a model predicts.
+
+    `calibrated` is the checksum of the model and how it predicted then, `used` the same now.
+    """
+    if calibrated[0] != used[0]:
+        raise ModelError(
+            f"The promises in {path} are those of another model, which was trained on or "
+            f"replaced since: {AGAIN}."
+        )
+    if (difference := first_difference(calibrated[1], used[1])) is not None:
+        name, before, now = difference
+        raise ModelError(
+            f"The promises in {path} were made for {name} {before} and do not hold for {now}: "
+            f"predict as before, or {AGAIN}."
+        )
 
 
 def _parsed(values: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from maskwright.reliability.accept_rule import AcceptRule, aurc
 from maskwright.reliability.familiarity import FLAGGED, SHIFTED, Familiarity, shift_p_value
 from maskwright.reliability.nested_masks import CaseCurves, case_curves
 from maskwright.reliability.observations import Observations, cases_of
-from maskwright.reliability.promises import Promise, realized_loss
+from maskwright.reliability.promises import Promise, PromiseRequest, realized_loss
 from maskwright.reliability.record import TrustRecord
 
 Verdict = Literal["kept", "by chance", "not kept", "no case"]
@@ -37,12 +37,16 @@ class PromiseCheck:
     @property
     def verdict(self) -> Verdict:
         """Whether the promise was kept by these cases."""
-        if not self.n:
-            return "no case"
-        level = self.promise.request.level
-        if self.realized <= level:
-            return "kept"
-        return "not kept" if self.ends[0] > level else "by chance"
+        return verdict_of(self.promise.request, self.n, self.realized, self.ends)
+
+
+def verdict_of(request: PromiseRequest, n: int, realized: float, ends: np.ndarray) -> Verdict:
+    """Whether a promise was kept by `n` cases, from the mean of what it bounds and its interval."""
+    if not n:
+        return "no case"
+    if realized <= request.level:
+        return "kept"
+    return "not kept" if ends[0] > request.level else "by chance"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -144,13 +148,19 @@ def verify(record: TrustRecord, seen: Observations, cases: Sequence[str]) -> Tru
 
 def check_promise(promise: Promise, curves: CaseCurves) -> PromiseCheck:
     """What came of a promise in other cases."""
-    losses = realized_loss(promise, curves)
-    if promise.request.tau is None:
-        ends = mean_interval(losses, curves.cases)
+    realized, ends = realized_mean(promise.request, realized_loss(promise, curves), curves.cases)
+    return PromiseCheck(promise=promise, n=curves.n, realized=realized, ends=ends)
+
+
+def realized_mean(
+    request: PromiseRequest, losses: np.ndarray, cases: Sequence[str]
+) -> tuple[float, np.ndarray]:
+    """Mean of what a promise bounds over cases, `(n,)`, and its 95 % interval, `(2,)`."""
+    if request.tau is None:
+        ends = mean_interval(losses, cases)
     else:
         ends = proportion_interval(losses, np.ones(len(losses)))
-    realized = float(losses.mean()) if len(losses) else float("nan")
-    return PromiseCheck(promise=promise, n=curves.n, realized=realized, ends=ends)
+    return (float(losses.mean()) if len(losses) else float("nan")), ends
 
 
 def _check_quality(

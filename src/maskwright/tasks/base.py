@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskwright.evaluation import EvaluateOptions
-from maskwright.evaluation.reports.parts import Report
+from maskwright.evaluation.reports.parts import Report, Table
+from maskwright.evaluation.reports.promises import promise_table
 from maskwright.export.export_task import ExportTask
 from maskwright.inference.folder_plan import FolderOptions, FolderPlan
 from maskwright.model_card import ModelCard
 from maskwright.reliability.options import TrustOptions
-from maskwright.reliability.record import TrustRecord
 from maskwright.tasks.serving import EngineSharing, ServedModel
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ class Task:
         report: What is shown and written of an evaluation or a comparison.
         serve: From its name in addresses to a model that several threads may call.
         compare: Scores two models on the same images; `None` where that is not possible.
-        trust: Makes promises of a model from data, and writes them beside it; `None` where it has
-            no masks of classes to make any about.
+        trust: Makes promises of a model from data, and writes them beside it; `None` where
+            that is not possible.
+        promise_table: What is shown of them.
         audit: Scores each mask of a data set by a model that has not learned from it; `None` where
             that is not possible.
     """
@@ -54,7 +55,8 @@ class Task:
     report: Callable[[Any], Report]
     serve: Callable[[str, Path, EngineSharing], ServedModel]
     compare: Callable[[Path, Path, str | Path, EvaluateOptions], Any] | None = None
-    trust: Callable[[Path, str | Path, TrustOptions], TrustRecord] | None = None
+    trust: Callable[[Path, str | Path, TrustOptions], Any] | None = None
+    promise_table: Callable[[Any], Table] = promise_table
     audit: Callable[[Path, str | Path, EvaluateOptions], Any] | None = None
 
     @property

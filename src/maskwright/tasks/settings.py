@@ -15,6 +15,7 @@ from maskwright.errors import ConfigError, DataError
 from maskwright.evaluation import EvaluateOptions
 from maskwright.inference.folder_plan import FolderOptions
 from maskwright.planning.hardware import free_memory_mb
+from maskwright.reliability.options import TrustOptions
 from maskwright.types import Alert, OnMessage, ignore_message
 
 if TYPE_CHECKING:
@@ -188,6 +189,17 @@ def refuse_evaluate_options(task: str, options: EvaluateOptions) -> None:
             raise ConfigError(
                 f"`{field.name}` is for scores of masks of classes; models of {task} have others, "
                 f"in the size of the images and without flips: leave it out."
+            )
+
+
+def refuse_trust_options(task: str, unused: Collection[str], options: TrustOptions) -> None:
+    """Raise `ConfigError` for options of `trust` that promises of the task do not have."""
+    for field in fields(TrustOptions):
+        value = getattr(options, field.name)
+        if field.name in unused and value not in (field.default, None):
+            raise ConfigError(
+                f"`{field.name}` has no meaning for promises of models of the task {task}: leave "
+                f"it out."
             )
 
 

@@ -1,5 +1,6 @@
 """What a report tells of promises: whether other images keep them, and doubts about masks."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,21 @@ _STYLES = {"not kept": "wrong"}
 
 
 def kept_table(check: TrustCheck) -> Table:
-    """Each promise, what came of it, and the verdict."""
+    """Each promise about masks, what came of it, and the verdict."""
+    return check_table(check.promises, promised, promise_basis(check.record))
+
+
+def check_table(checks: Sequence[Any], title_of: Callable[[Any], str], basis: str) -> Table:
+    """What came of promises of one kind.
+
+    Args:
+        checks: `PromiseCheck`s, or what has the same fields.
+        title_of: What a promise wants to be small, after `at most`.
+        basis: A sentence on what all promises rest on.
+    """
     rows = [
         Row(
-            title=promised(each.promise),
+            title=title_of(each.promise),
             cells=(
                 TableCell(reach(each.promise)),
                 TableCell(confidence(each.promise)),
@@ -32,7 +44,7 @@ def kept_table(check: TrustCheck) -> Table:
                 TableCell(each.verdict, style=_STYLES.get(each.verdict, "")),
             ),
         )
-        for each in check.promises
+        for each in checks
     ]
     return Table(
         title="Promises",
@@ -45,13 +57,13 @@ def kept_table(check: TrustCheck) -> Table:
             Column("Verdict", "verdict"),
         ),
         rows=tuple(rows),
-        note=f"{promise_basis(check.record)} Realized is the share missed or false, on average, or "
-        f"the share of the cases in which it is not more; by chance: worse than promised, but no "
-        f"more than so many cases leave open.",
+        note=f"{basis} Realized is the share missed or false, on average, or the share of the "
+        f"cases in which it is not more; by chance: worse than promised, but no more than so many "
+        f"cases leave open.",
     )
 
 
-def _realized(check: PromiseCheck) -> tuple[str, str]:
+def _realized(check: Any) -> tuple[str, str]:
     """Share that was promised, and its interval, in percent."""
     value, ends = check.realized, check.ends
     if check.promise.request.tau is not None:  # the share of the cases that keep it

@@ -1,9 +1,26 @@
 """Tables of promises: of those that were made, and of whether they hold on other images."""
 
+from typing import Protocol
+
 from maskwright.data.samples import counted
 from maskwright.evaluation.reports.parts import Column, Row, Table, TableCell
-from maskwright.reliability.promises import APPROXIMATE, REACH, Promise, percent, share_of_cases
+from maskwright.reliability.promises import (
+    APPROXIMATE,
+    REACH,
+    Promise,
+    PromiseRequest,
+    percent,
+    share_of_cases,
+)
 from maskwright.reliability.record import TrustRecord
+
+
+class Promised(Protocol):
+    """A promise, of masks or of objects."""
+
+    @property
+    def request(self) -> PromiseRequest:
+        """What was asked for."""
 
 
 def promised(promise: Promise) -> str:
@@ -14,13 +31,13 @@ def promised(promise: Promise) -> str:
     return f"{request.class_name}, {mask}: {share} {fault}"
 
 
-def reach(promise: Promise) -> str:
+def reach(promise: Promised) -> str:
     """How it is small: `on average`, or `9 of 10 cases`."""
     request = promise.request
     return "on average" if request.tau is None else f"{share_of_cases(1 - request.level)} cases"
 
 
-def confidence(promise: Promise) -> str:
+def confidence(promise: Promised) -> str:
     """Confidence of a promise; a dash for one that holds on average over calibration cases."""
     delta = promise.request.delta
     return "-" if delta is None else percent(1 - delta)

@@ -13,6 +13,8 @@ from maskwright.tasks.instances.export import EXPORT
 from maskwright.tasks.instances.folder import plan_folder
 from maskwright.tasks.instances.predictor import InstancePredictor
 from maskwright.tasks.instances.serving import open_served
+from maskwright.tasks.instances.trust.calibrate import calibrate_objects
+from maskwright.tasks.instances.trust.report import object_promise_table
 from maskwright.tasks.settings import make_augmentation, open_data
 from maskwright.tasks.sides import respect_sides
 
@@ -54,4 +56,6 @@ INSTANCES = Task(
     evaluate=evaluate_run,
     report=instance_report,
     serve=open_served,
+    trust=calibrate_objects,
+    promise_table=object_promise_table,
 )

@@ -27,6 +27,7 @@ from maskwright.evaluation.reports.parts import (
 from maskwright.metrics.coco import CocoScores
 from maskwright.metrics.instances import FN, FP, THRESHOLDS, TP
 from maskwright.tasks.instances.evaluation.scores import SCORES, InstanceEvaluation
+from maskwright.tasks.instances.trust.report import kept_objects_scores, kept_objects_table
 
 RULE = (
     "AP is matched / (matched + false + missed) of an image, averaged over images, as in the Data "
@@ -61,6 +62,7 @@ def instance_report(evaluation: InstanceEvaluation) -> Report:
         cases=_cases(evaluation),
         page=partial(_page, evaluation),
         notes=(RULE,),
+        further_tables=_promises(evaluation),
     )
 
 
@@ -83,7 +85,12 @@ def _scores(evaluation: InstanceEvaluation) -> dict[str, Any]:
         },
         "intervals": {key: plain(ends) for key, ends in evaluation.intervals.items()},
         "rule": RULE,
+        **({"trust": kept_objects_scores(evaluation.trust)} if evaluation.trust else {}),
     }
+
+
+def _promises(evaluation: InstanceEvaluation) -> tuple[Table, ...]:
+    return () if evaluation.trust is None else (kept_objects_table(evaluation.trust),)
 
 
 def _class_scores(evaluation: InstanceEvaluation) -> dict[str, np.ndarray]:
@@ -143,7 +150,7 @@ def _page(evaluation: InstanceEvaluation) -> Page:
             if score.card
         ),
         charts=(by_threshold, distribution),
-        tables=(_classes(evaluation),),
+        tables=(_classes(evaluation), *_promises(evaluation)),
         curves=_CURVES,
         examples_note="Images ordered by their AP. Each object has a color of its own.",
     )

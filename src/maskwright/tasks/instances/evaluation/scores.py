@@ -38,6 +38,11 @@ from maskwright.metrics.intervals import (
 from maskwright.model_card import InstanceCard
 from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.predictor import InstancePredictor
+from maskwright.tasks.instances.trust.verify import (
+    ObjectTrustCheck,
+    read_object_trust,
+    verify_objects,
+)
 from maskwright.tasks.provenance import division_of, without_learned
 from maskwright.tasks.settings import refuse_evaluate_options
 
@@ -58,7 +63,8 @@ class InstanceEvaluation(Evaluation):
     """Matched objects of every image of a split, and the scores that follow from them.
 
     `masks` and `boxes` are COCO scores of the 100 highest scores in an image, or of as many as the
-    fullest image has objects.
+    fullest image has objects; `pairs` are the objects of each image, whatever their scores, against
+    the true ones; `trust` is whether promises of the model hold, if it has any.
     """
 
     card: InstanceCard
@@ -66,6 +72,8 @@ class InstanceEvaluation(Evaluation):
     tallies: tuple[ObjectTally, ...]
     masks: CocoScores
     boxes: CocoScores
+    pairs: tuple[Pairs, ...]
+    trust: ObjectTrustCheck | None = None
 
     @cached_property
     def total(self) -> ObjectScores:
@@ -181,6 +189,7 @@ class InstanceScorer:
                 "tallies": tuple(self._tallies),
                 "masks": coco_scores(self._masks, num_classes, most),
                 "boxes": coco_scores(self._boxes, num_classes, most),
+                "pairs": tuple(self._masks),
             }
         )
 
@@ -216,4 +225,8 @@ def evaluate_run(run: Path, data: str | Path, options: EvaluateOptions) -> Insta
     predictor = InstancePredictor.load(run, Threads(allow_code=options.allow_code))
     predictor = predictor.adjusted(pixel_range=options.pixel_range)
     evaluation = evaluate_instances(predictor, dataset, options)
-    return replace(evaluation, warnings=(*seen, *evaluation.warnings))
+    record, cautions = read_object_trust(run, predictor.card, options.split)
+    trust = None
+    if record is not None:
+        trust = verify_objects(record, evaluation.pairs, evaluation.cases, predictor.card)
+    return replace(evaluation, trust=trust, warnings=(*seen, *cautions, *evaluation.warnings))

@@ -1,0 +1,1 @@
+"""Promises about single objects: shares missed and false by score, calibrated and verified."""
