@@ -5,6 +5,7 @@ import importlib
 import inspect
 import re
 from pathlib import Path
+from typing import get_args, is_typeddict
 
 import pytest
 import typer
@@ -68,6 +69,14 @@ def test_settings_exist(page):
     assert set(keys) <= SETTINGS
 
 
+def options_of(function):
+    """Names of the parameters of a function, and of its typed options."""
+    parameters = inspect.signature(function).parameters
+    unpacked = [argument for p in parameters.values() for argument in get_args(p.annotation)]
+    typed = (each for each in unpacked if is_typeddict(each))
+    return set(parameters).union(*(each.__annotations__ for each in typed))
+
+
 @each_page
 def test_python_examples_use_names_that_exist(page):
     for block in code_blocks(page, "python"):
@@ -79,7 +88,7 @@ def test_python_examples_use_names_that_exist(page):
                 dotted = ast.unparse(node.func)
                 assert dotted.count(".") > 1 or dotted.split(".")[1] in maskwright.__all__
                 function = resolve(dotted)
-                known = inspect.signature(function).parameters.keys() | SETTINGS
+                known = options_of(function) | SETTINGS
                 assert {word.arg for word in node.keywords} <= known, ast.unparse(node)
     for dotted in re.findall(r"`(maskwright(?:\.\w+)+)", TEXTS[page]):
         resolve(dotted)
