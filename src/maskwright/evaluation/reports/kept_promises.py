@@ -87,7 +87,7 @@ def kept_notes(check: TrustCheck) -> list[str]:
             told = "" if np.isnan(quality.bad[0]) else f", {_shares(quality.bad)} of them have"
             told = told and f"{told} a Dice below {quality.rule.need:g}"
             notes.append(
-                f"{percent(round(quality.accepted, 3))} of the masks of {name} are accepted"
+                f"{_percent(quality.accepted)} of the masks of {name} are accepted"
                 f"{told}, at most {percent(quality.rule.level)} were promised; {REACH}."
             )
     if check.familiarity is not None:
@@ -195,10 +195,10 @@ def _shares(values: np.ndarray) -> str:
 
 
 def _percent(share: float) -> str:
-    return "-" if np.isnan(share) else percent(round(float(share), 3))
+    return "-" if np.isnan(share) else f"{100 * share:.1f} %"
 
 
 def _span(ends: np.ndarray) -> str:
     if np.isnan(ends).any():
         return ""
-    return f"{100 * ends[0]:.3g} to {percent(round(float(ends[1]), 3))}"
+    return f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f} %"

@@ -81,15 +81,22 @@ class ObservingPredictor:
                 f"promises are made from; cut it into parts."
             )
         self._seen = []
-        prediction = self.predictor(image, flips=flips, probabilities=True)
+        prediction = self._predict(image, flips)
         seen = np.concatenate(self._seen).mean(axis=0) if self._seen else None
         mirrored = prediction
         if _MIRROR in self.card.symmetries:
-            other = self.predictor(np.ascontiguousarray(image[:, ::-1]), probabilities=True)
+            other = self._predict(np.ascontiguousarray(image[:, ::-1]), False)
             mirrored = Prediction(*(_mirror(each) for each in (other.labels, other.probabilities)))
         return ObservedPrediction(
             prediction.labels, prediction.probabilities, mirrored=mirrored, channel_means=seen
         )
+
+    def _predict(self, image: np.ndarray, flips: Flips) -> Prediction:
+        """Prediction with probabilities that are at most 1; blended tiles sum to a little more."""
+        prediction = self.predictor(image, flips=flips, probabilities=True)
+        values = np.asarray(prediction.probabilities)
+        np.minimum(values, 1, out=values)
+        return prediction
 
     def channel_means(self, image: np.ndarray, flips: Flips = False) -> np.ndarray | None:
         """Channel means `(d,)` alone; `None` where the network does not give them."""
