@@ -64,6 +64,7 @@ def test_other_values_are_refused_in_a_sentence(given, sentence):
         ("evaluate", ["run", "data"], {"examples": "x"}, "examples"),
         ("audit", [None, "data"], {}, "run"),
         ("audit", ["run", "data"], {"examples": -1}, "examples"),
+        ("queue", ["run", "images"], {"count": 0}, "count"),
         ("export_model", ["run", None], {"format": "onnx"}, "out"),
     ],
 )

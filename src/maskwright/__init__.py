@@ -22,6 +22,7 @@ __all__ = [
     "open_dataset",
     "plan",
     "predict",
+    "queue",
     "search",
     "serve",
     "train",
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from maskwright.api.plan import plan
     from maskwright.api.recipe_comparison import compare_recipes
     from maskwright.api.train import find_learning_rate, train, train_regions
-    from maskwright.api.trust import audit, trust
+    from maskwright.api.trust import audit, queue, trust
     from maskwright.data import open_dataset
     from maskwright.serving import serve
 

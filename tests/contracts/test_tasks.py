@@ -317,3 +317,14 @@ def test_labels_are_audited_or_it_says_why_not(runs, data, name, tmp_path):
     scores = [mask.score for mask in audited.masks]
     assert scores == sorted(scores)
     assert terminal_table(task_of(runs[name]).report(audited))
+
+
+def test_what_to_label_next_is_told_or_refused(runs, images, name, tmp_path):
+    if TASKS[name].queue is None:
+        with pytest.raises(ConfigError, match=f"models of {name} cannot say yet what to label"):
+            maskwright.queue(runs[name], images)
+        return
+    queued = maskwright.queue(runs[name], images, out=tmp_path / "queue.csv")
+    assert {each.image.name for each in queued.images} == {"0.png", "1.png", "2.png"}
+    assert "no trust.json: the expected Dice is soft Dice as it is" in queued.notes[0]
+    assert len((tmp_path / "queue.csv").read_text("utf-8").splitlines()) == 4

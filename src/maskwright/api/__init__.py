@@ -21,7 +21,7 @@ from maskwright.api.plan import plan
 from maskwright.api.plan_choice import PlanChoice
 from maskwright.api.recipe_comparison import RecipeComparison, compare_recipes
 from maskwright.api.train import find_learning_rate, train, train_regions
-from maskwright.api.trust import audit, audit_folder, trust
+from maskwright.api.trust import audit, audit_folder, queue, trust
 
 __all__ = [
     "Demo",
@@ -49,6 +49,7 @@ __all__ = [
     "plan",
     "plan_and_compare",
     "predict",
+    "queue",
     "search",
     "train",
     "train_regions",

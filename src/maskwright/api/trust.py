@@ -1,16 +1,18 @@
-"""The verbs `trust` and `audit`: promises of a trained model, and doubts about labels."""
+"""The verbs `trust`, `audit` and `queue`: promises of a model, and what to label again or next."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from pydantic import NonNegativeInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from maskwright.arguments import check_options, checked
 from maskwright.errors import ConfigError
 from maskwright.evaluation import EvaluateOptions
 from maskwright.evaluation.reports.write import write_report
+from maskwright.imageio import write_table
 from maskwright.inference.predictor import Flips
+from maskwright.reliability.labeling_queue import LabelingQueue, QueueOptions
 from maskwright.reliability.options import TrustOptions
 from maskwright.tasks.provenance import require_out
 from maskwright.tasks.registry import stopped_note, task_of
@@ -117,3 +119,52 @@ def audit(
 def audit_folder(run: str | Path) -> Path:
     """Where an audit is written by default."""
     return Path(run) / "audit"
+
+
+class QueueArguments(TypedDict, total=False):
+    """Options of `queue`, as `QueueOptions` describes them."""
+
+    count: PositiveInt | None
+    group_by: str | None
+    pixel_range: tuple[float, float] | None
+    allow_code: bool
+    on_message: OnMessage
+
+
+@checked
+def queue(
+    model: str | Path,
+    images: str | Path,
+    *,
+    out: str | Path | None = None,
+    **options: Unpack[QueueArguments],
+) -> LabelingQueue:
+    """Put images without masks in the order in which to label them.
+
+    First come those whose masks are expected to be poor, or that are unlike the training images,
+    each far from those before it, and one of each case before the second one of any.
+
+    Args:
+        model: Folder of a run or an ensemble, or an exported model; best with promises of `trust`.
+        images: A file, a folder or a glob.
+        out: CSV file for the order; `None` for none.
+
+    Raises:
+        DataError: If there is no image to label.
+        ModelError: If there is no such model, or its promises are those of another one.
+        ConfigError: If models of this task cannot, or an option does not fit.
+    """
+    check_options("queue", options, QueueArguments)
+    given = QueueOptions(**options)
+    task = task_of(model)
+    if task.queue is None:
+        raise ConfigError(
+            f"Expected a model of masks, of the task semantic or multilabel; models of {task.name} "
+            f"cannot say yet what to label next."
+        )
+    if note := stopped_note(model):
+        given.on_message(note)
+    queued = task.queue(Path(model), images, given)
+    if out is not None:
+        write_table(out, LabelingQueue.headings, queued.rows())
+    return queued

@@ -14,7 +14,7 @@ from maskwright import __version__
 from maskwright.cli.data import check, convert
 from maskwright.cli.deploy import export, serve
 from maskwright.cli.evaluate import compare, evaluate
-from maskwright.cli.labels import audit
+from maskwright.cli.labels import audit, queue
 from maskwright.cli.plan import plan, search
 from maskwright.cli.predict import predict
 from maskwright.cli.regions import app as regions
@@ -30,7 +30,7 @@ app = Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(demo, check, convert, plan, train, evaluate, compare, trust, audit),
+    *(demo, check, convert, plan, train, evaluate, compare, trust, audit, queue),
     *(predict, export, serve, lr_find, search),
 ):
     app.command()(command)

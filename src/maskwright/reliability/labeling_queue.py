@@ -1,11 +1,79 @@
 """Which images to label next."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from maskwright.errors import DataError
+from maskwright.inference.output_paths import Failure
 from maskwright.metrics.intervals import case_places
+from maskwright.types import OnMessage, show_alert
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueOptions:
+    """How images are put in the order in which to label them.
+
+    Args:
+        count: Number of images to name; `None` for all.
+        group_by: Pattern whose first group, in the path of an image, is its case; `None` where each
+            image is a case of its own.
+        pixel_range: Pixel values of black and white in the images; `None` for those of their type.
+        allow_code: Open an exported model whose format can run code.
+        on_message: Called with what the user should know.
+    """
+
+    count: int | None = None
+    group_by: str | None = None
+    pixel_range: tuple[float, float] | None = None
+    allow_code: bool = False
+    on_message: OnMessage = show_alert
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuedImage:
+    """An image to label.
+
+    Args:
+        expected_dice: Of its worst class, `class_name`.
+        unfamiliar_p: P-value, small where it is unlike the training images; `None` if unknown.
+        reason: What is known of it, in words.
+    """
+
+    image: Path
+    case: str
+    class_name: str
+    expected_dice: float
+    unfamiliar_p: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class LabelingQueue:
+    """Images in the order in which to label them; those that could not be read are in `failed`.
+
+    `notes` say what the order is made of.
+    """
+
+    images: tuple[QueuedImage, ...]
+    failed: tuple[Failure, ...]
+    notes: tuple[str, ...]
+
+    headings = ("rank", "image", "case", "class", "expected_dice", "unfamiliar_p", "reason")
+
+    def rows(self) -> list[list[Any]]:
+        """A row for each image under `headings`."""
+        return [
+            [
+                *(rank, each.image, each.case, each.class_name, f"{each.expected_dice:.4f}"),
+                "" if each.unfamiliar_p is None else f"{each.unfamiliar_p:.4f}",
+                each.reason,
+            ]
+            for rank, each in enumerate(self.images, start=1)
+        ]
 
 
 def labeling_order(

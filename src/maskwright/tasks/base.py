@@ -11,6 +11,7 @@ from maskwright.evaluation.reports.promises import promise_table
 from maskwright.export.export_task import ExportTask
 from maskwright.inference.folder_plan import FolderOptions, FolderPlan
 from maskwright.model_card import ModelCard
+from maskwright.reliability.labeling_queue import LabelingQueue, QueueOptions
 from maskwright.reliability.options import TrustOptions
 from maskwright.tasks.serving import EngineSharing, ServedModel
 
@@ -45,6 +46,7 @@ class Task:
         promise_table: What is shown of them.
         audit: Scores each mask of a data set by a model that has not learned from it; `None` where
             that is not possible.
+        queue: Puts images in the order in which to label them; `None` where that is not possible.
     """
 
     export: ExportTask
@@ -58,6 +60,7 @@ class Task:
     trust: Callable[[Path, str | Path, TrustOptions], Any] | None = None
     promise_table: Callable[[Any], Table] = promise_table
     audit: Callable[[Path, str | Path, EvaluateOptions], Any] | None = None
+    queue: Callable[[Path, str | Path, QueueOptions], LabelingQueue] | None = None
 
     @property
     def card(self) -> type[ModelCard]:

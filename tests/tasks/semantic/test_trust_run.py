@@ -207,3 +207,21 @@ def test_promises_of_an_ensemble_need_the_members_as_they_were(trained, data, tm
     maskwright.trust(members[0], data)  # changes the temperature of a member
     with pytest.raises(ModelError, match="made for member_temperatures"):
         TrustRecord.valid(joined, card, False)
+
+
+def test_what_is_unlike_the_training_images_is_labeled_first(run, tmp_path):
+    for number in (0, 500, 501, 502):  # the first was learned from
+        write_image(tmp_path / f"a_{number}.png", doubtful(number)[0])
+    noise = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    write_image(tmp_path / "b_0.png", noise)
+    (tmp_path / "c_0.png").write_bytes(b"no image")
+    queued = maskwright.queue(run, tmp_path, group_by=r"([a-z])_\d+\.png$")
+    # One image of each case before the second of any.
+    assert [each.case for each in queued.images] == ["b", "a", "a", "a"]
+    assert queued.images[0].reason.endswith("unlike the training images")
+    assert queued.images[1].expected_dice <= max(each.expected_dice for each in queued.images[2:])
+    assert [failure.image.name for failure in queued.failed] == ["c_0.png"]
+    assert queued.notes == ("Left out: 1 image that the model has seen in training.",)
+    assert len(maskwright.queue(run, tmp_path / "a_500.png", count=1).images) == 1
+    with pytest.raises(DataError, match="1 were learned from, 0 cannot be read"):
+        maskwright.queue(run, tmp_path / "a_0.png")

@@ -21,6 +21,7 @@ from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 from maskwright.tasks.semantic.export import EXPORT
 from maskwright.tasks.semantic.labeling.audit import LabelAudit, audit_run
 from maskwright.tasks.semantic.labeling.audit_report import audit_report
+from maskwright.tasks.semantic.labeling.queue_images import queue_images
 from maskwright.tasks.semantic.network import auto_size
 from maskwright.tasks.semantic.serving import open_served
 from maskwright.tasks.semantic.volumes import plan_images_or_volumes
@@ -94,4 +95,5 @@ SEMANTIC = Task(
     compare=compare_runs,
     trust=calibrate_run,
     audit=audit_run,
+    queue=queue_images,
 )
