@@ -23,7 +23,8 @@ from maskwright.evaluation.reports.write import terminal_table, to_dict
 from maskwright.imageio import write_image
 from maskwright.reliability.record import TrustRecord
 from maskwright.serving import create_app, open_models
-from maskwright.tasks.instances.trust.object_promises import ObjectTrust, objects_calibrated_with
+from maskwright.tasks.instances.trust.object_promises import ObjectTrust
+from maskwright.tasks.regions.trust.record import AnswerTrust
 from maskwright.tasks.registry import TASKS, task_of
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -50,6 +51,8 @@ REFUSED = {
     "regions": {},
     "semantic": {},
 }
+
+PLAIN_RECORDS = {"instances": ObjectTrust, "regions": AnswerTrust}
 
 
 def settings(name):
@@ -175,26 +178,23 @@ def test_compare_scores_two_runs_or_says_why_not(runs, data, tmp_path, name):
         maskwright.compare(runs[name], runs[name], data, out=tmp_path)
 
 
-def test_promises_are_made_or_refused(runs, data, tmp_path, name):
+def test_promises_are_made_and_held_against_the_test_split(runs, data, tmp_path, name):
     run = tmp_path / "run"
     shutil.copytree(runs[name], run)
-    if TASKS[name].trust is None:
-        with pytest.raises(ConfigError, match=f"models of {name} make no promises yet"):
-            maskwright.trust(run, data)
-        return
-    record = maskwright.trust(run, data, missed=0.4, each=None, sure=None, on_message=str)
+    asked = {"each": 0.4} if name == "regions" else {"missed": 0.4, "each": None, "sure": None}
+    record = maskwright.trust(run, data, **asked, on_message=str)
     card = TASKS[name].card.read(run / "model_card.json")
-    if name == "instances":
-        read = ObjectTrust.read(run)
-        assert read == record
-        read.check(run, card.model_sha256, objects_calibrated_with(card))
+    if name in PLAIN_RECORDS:
+        assert PLAIN_RECORDS[name].read(run) == record
+        with pytest.raises(ConfigError, match="`flips` has no meaning for promises of models of"):
+            maskwright.trust(run, data, flips=True)
     else:
         assert TrustRecord.valid(run, card, False).promises == record.promises != []
     assert TASKS[name].promise_table(record).rows
     maskwright.evaluate(run, data, out=tmp_path / "out", examples=0)
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
-    if name == "instances":
-        assert {"cases", "realized", "interval", "verdict"} <= scores["trust"]["promises"][0].keys()
+    promises = scores["trust"]["answers" if name == "regions" else "promises"]
+    assert {"cases", "realized", "interval", "verdict"} <= promises[0].keys()
 
 
 def test_predict_writes_something_for_every_image_and_skips_it_the_next_time(

@@ -41,7 +41,8 @@ def trust(run: str | Path, data: str | Path, **options: Unpack[TrustArguments]) 
 
     What is written, trust.json and of masks also trust.npz, goes with the run; `evaluate` holds it
     against another split. Of masks, it is a `TrustRecord`, and the temperature on the model card,
-    by which logits are divided, changes with it; of single objects an `ObjectTrust`.
+    by which logits are divided, changes with it; of single objects an `ObjectTrust`, of
+    decisions an `AnswerTrust`.
 
     Args:
         run: Folder of the run, or of an ensemble.
@@ -50,16 +51,11 @@ def trust(run: str | Path, data: str | Path, **options: Unpack[TrustArguments]) 
     Raises:
         DataError: If there are no images to make promises from, or they are no cases of their own.
         ModelError: If there is no such model.
-        ConfigError: If models of this task make no promises, or an option does not fit.
+        ConfigError: If an option does not fit.
     """
     check_options("trust", options, TrustArguments)
     given = TrustOptions(**options)
     task = task_of(run)
-    if task.trust is None:
-        raise ConfigError(
-            f"Expected a model of masks or of single objects; models of {task.name} make no "
-            f"promises yet: evaluate it, and read the intervals of its scores."
-        )
     if note := stopped_note(run):
         given.on_message(note)
     return task.trust(Path(run), data, given)

@@ -39,7 +39,7 @@ def trust(
     allow_code: options.AllowCode = False,
     as_json: options.Json = False,
 ) -> None:
-    """Make promises about masks or objects that hold for new cases, and a record of them."""
+    """Make promises about masks, objects or decisions that hold for new cases."""
     quiet_tensorflow()
     from maskwright import api
     from maskwright.evaluation.reports.write import draw_table

@@ -40,9 +40,8 @@ class Task:
         evaluate: Scores a model on a split; gives an `Evaluation` of the task.
         report: What is shown and written of an evaluation or a comparison.
         serve: From its name in addresses to a model that several threads may call.
+        trust: Makes promises of a model from data, and writes them beside it.
         compare: Scores two models on the same images; `None` where that is not possible.
-        trust: Makes promises of a model from data, and writes them beside it; `None` where
-            that is not possible.
         promise_table: What is shown of them.
         audit: Scores each mask of a data set by a model that has not learned from it; `None` where
             that is not possible.
@@ -56,8 +55,8 @@ class Task:
     evaluate: Callable[[Path, str | Path, EvaluateOptions], Any]
     report: Callable[[Any], Report]
     serve: Callable[[str, Path, EngineSharing], ServedModel]
+    trust: Callable[[Path, str | Path, TrustOptions], Any]
     compare: Callable[[Path, Path, str | Path, EvaluateOptions], Any] | None = None
-    trust: Callable[[Path, str | Path, TrustOptions], Any] | None = None
     promise_table: Callable[[Any], Table] = promise_table
     audit: Callable[[Path, str | Path, EvaluateOptions], Any] | None = None
     queue: Callable[[Path, str | Path, QueueOptions], LabelingQueue] | None = None

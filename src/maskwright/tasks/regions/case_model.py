@@ -29,9 +29,12 @@ from maskwright.tasks.regions.extraction.masks import read_region_mask
 from maskwright.tasks.regions.extraction.table import region_row
 from maskwright.tasks.regions.grad_cam import heat_pictures
 from maskwright.tasks.regions.pipeline import CaseResult, Pipeline
+from maskwright.tasks.regions.trust.answer_sets import AnswerSets
 
 COLUMNS = ("id", "images", "probability", "decision", "regions", "deciding", "weight")
 """Columns of `cases.csv`."""
+ANSWER = "answer"
+"""Column after these, of a model whose answers are calibrated."""
 REGION_COLUMNS = ("decided_on", "weight", "probability")
 """Columns of `regions.csv` after the measures."""
 
@@ -45,13 +48,15 @@ def case_model(
     options: FolderOptions,
     source: str | Path | DataSet,
     network: Any = None,
+    answers: AnswerSets | None = None,
 ) -> FolderModel:
     """Functions of a pipeline for the folder pipeline.
 
     Masks of a data set are used, of other images they are predicted. `network` is the Keras model
-    of the classifier, for heat maps, or `None` for none.
+    of the classifier, for heat maps, or `None` for none; with `answers`, rows have an `ANSWER`.
     """
     functions = _CaseFolder(pipeline, out, options.max_pixels, source, network)
+    functions.answers = answers
     return FolderModel(pipeline.classifier.card, functions.prepare, functions.predict)
 
 
@@ -67,6 +72,7 @@ class _CaseFolder:
         network: Any,
     ) -> None:
         self.pipeline, self.out, self.network = pipeline, out, network
+        self.answers: AnswerSets | None = None
         self.max_pixels, self.card = max_pixels, pipeline.classifier.card
         self.dataset = source if isinstance(source, DataSet) else None
         self.samples = {s.id: s for s in self.dataset.samples} if self.dataset else {}
@@ -164,18 +170,22 @@ class _CaseFolder:
             write_image(image.job.overlay, overlay)
         for name, picture in heats.items():
             write_image(self.out / "heat" / name, picture)
-        return case_record(results)
+        return case_record(results, self.answers)
 
 
-def case_record(results: Sequence[CaseResult]) -> Record:
-    """Rows of the tables for the decisions on one item."""
+def case_record(results: Sequence[CaseResult], answers: AnswerSets | None = None) -> Record:
+    """Rows of the tables for the decisions on one item; with `answers`, they have an `ANSWER`."""
     regions = [
         region_row(region)
         | {"decided_on": result.id, "weight": f"{weight:.4f}", "probability": f"{probability:.6f}"}
         for result in results
         for region, weight, probability in result.members
     ]
-    return {"cases": [_case_row(result) for result in results], "regions": regions}
+    rows = [_case_row(result) for result in results]
+    if answers is not None:
+        for row, result in zip(rows, results, strict=True):
+            row[ANSWER] = answers.answer(result.probability)
+    return {"cases": rows, "regions": regions}
 
 
 def _case_row(result: CaseResult) -> dict[str, Any]:

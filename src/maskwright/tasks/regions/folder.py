@@ -19,10 +19,11 @@ from maskwright.imageio import write_table
 from maskwright.inference.folder_plan import FolderModel, FolderOptions, FolderPlan, FolderResult
 from maskwright.inference.manifest import Record, fingerprint
 from maskwright.inference.output_paths import Failure, Job, WorkItem, plan_files
-from maskwright.model_card import CARD_FILE, MODEL_FILE, SEGMENTER, RegionCard
-from maskwright.tasks.regions.case_model import COLUMNS, REGION_COLUMNS, case_model
+from maskwright.model_card import CARD_FILE, MODEL_FILE, SEGMENTER, TRUST_FILE, RegionCard
+from maskwright.tasks.regions.case_model import ANSWER, COLUMNS, REGION_COLUMNS, case_model
 from maskwright.tasks.regions.extraction.table import write_rows
 from maskwright.tasks.regions.pipeline import NO_SEGMENTER, Pipeline
+from maskwright.tasks.regions.trust.record import Masks, read_answers
 from maskwright.tasks.settings import refuse_options
 from maskwright.types import Unit, ignore_message
 
@@ -75,14 +76,16 @@ def plan_folder(
     folder = model_folder(model)
     card, inner = RegionCard.read(folder / CARD_FILE), folder / SEGMENTER / CARD_FILE
     segmenter = inner.read_text(encoding="utf-8") if inner.is_file() else None
+    record = folder / TRUST_FILE
+    trust = record.read_text(encoding="utf-8") if record.is_file() else ""
     source = find_masks(images, segmenter is not None, options)
     if options.engine == "ray":
         worker = replace(options, on_message=ignore_message)
         open_model = partial(_open, model, images, out, worker)
-        plan = plan_cases(card, segmenter, source, out, options, open_model)
+        plan = plan_cases(card, segmenter, source, out, options, open_model, trust)
         return replace(plan, on_gpu=needs_tensorflow(folder))
     opened = _open(model, source, out, options, SHARED)
-    return plan_cases(card, segmenter, source, out, options, lambda _: opened)
+    return plan_cases(card, segmenter, source, out, options, lambda _: opened, trust)
 
 
 def _open(
@@ -96,7 +99,9 @@ def _open(
     pipeline = Pipeline.load(model, threads).adjusted(options.flips, **options.adjustments)
     source = find_masks(images, pipeline.segmenter is not None, options)
     network = load_keras(model_folder(model) / MODEL_FILE) if options.heat else None
-    return case_model(pipeline, out, options, source, network)
+    masks: Masks = "given" if isinstance(source, DataSet) else "predicted"
+    answers = read_answers(model_folder(model), pipeline, masks, options.on_message)
+    return case_model(pipeline, out, options, source, network, answers)
 
 
 def find_masks(
@@ -133,8 +138,12 @@ def plan_cases(
     out: Path,
     options: FolderOptions,
     open_model: Callable[[Threads], FolderModel],
+    trust: str = "",
 ) -> FolderPlan[CasesResult]:
-    """As `plan_folder`, from cards, with the segmenter's as text, and what `find_masks` gives."""
+    """As `plan_folder`, from cards, with the segmenter's as text, and what `find_masks` gives.
+
+    Other promises, in the text of `trust`, are other answers.
+    """
     if options.group_by is not None and card.unit != "case":
         raise ConfigError(
             f"`group_by` has no effect: this model decides on each {card.unit} by itself, not on "
@@ -142,6 +151,7 @@ def plan_cases(
         )
     adjustments = sorted((k, v) for k, v in options.adjustments.items() if v is not None)
     settings: list[object] = [card.to_json(), segmenter, adjustments, options.flips, options.heat]
+    settings += [trust] if trust else []
     skipped: tuple[Failure, ...] = ()
     if isinstance(source, DataSet):
         skipped = tuple(Failure(file.path, file.message) for file in source.skipped)
@@ -179,8 +189,9 @@ def write_tables(
     `skipped` are images that the data set could not read, `result` what became of the others.
     """
     cases = [row for record in records for row in record["cases"]]
-    rows = [[case[name] for name in COLUMNS] for case in cases]
-    write_table(out / "cases.csv", COLUMNS, rows)
+    columns = (*COLUMNS, ANSWER) if any(ANSWER in case for case in cases) else COLUMNS
+    rows = [[case.get(name, "") for name in columns] for case in cases]
+    write_table(out / "cases.csv", columns, rows)
     regions = [row for record in records for row in record["regions"]]
     write_rows(regions, out / "regions.csv", REGION_COLUMNS)
     failed = (*skipped, *result.failed)

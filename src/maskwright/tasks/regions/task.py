@@ -5,28 +5,25 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskwright.config import RegionConfig, read_config
+from maskwright.config import RegionConfig
 from maskwright.data.samples import separated
 from maskwright.errors import ConfigError, DataError
 from maskwright.evaluation import EvaluateOptions
 from maskwright.export.artifact import is_artifact
-from maskwright.export.engines import Threads
-from maskwright.export.runtime import load_keras
-from maskwright.model_card import MODEL_FILE, RegionCard
+from maskwright.model_card import RegionCard
 from maskwright.tasks.base import Prepare, Task
 from maskwright.tasks.provenance import without_learned
 from maskwright.tasks.regions.evaluation.report import region_report
-from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
+from maskwright.tasks.regions.evaluation.score_run import open_pipeline, score_run
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
 from maskwright.tasks.regions.export import EXPORT
 from maskwright.tasks.regions.folder import plan_folder
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.serving import open_served
-from maskwright.tasks.regions.setup import (
-    labeling_of,
-    open_region_data,
-    open_regions,
-)
+from maskwright.tasks.regions.setup import open_region_data, open_regions
+from maskwright.tasks.regions.trust.calibrate import calibrate_answers
+from maskwright.tasks.regions.trust.report import answer_promise_table
+from maskwright.tasks.regions.trust.verify import verify_answers
 from maskwright.tasks.settings import make_augmentation, refuse_evaluate_options, report_skipped
 from maskwright.tasks.sides import respect_sides
 
@@ -59,29 +56,15 @@ def _training(config: RegionConfig, data: str | Path, options: "TrainOptions") -
 
 
 def _evaluate(run: Path, data: str | Path, options: EvaluateOptions) -> RegionEvaluation:
-    """Score decisions with ground truth masks and those of the segmenter."""
+    """Score decisions, and hold the promises of the run, if it has any, against them."""
     refuse_evaluate_options(RegionCard.task, options)
-    pipeline = Pipeline.load(run, Threads(allow_code=options.allow_code))
-    pipeline = pipeline.adjusted(pixel_range=options.pixel_range)
-    plan = run / "plan.yaml"
-    # The answers of training, whatever this data would suggest.
-    known = {"positive": pipeline.classifier.card.names[1]}
-    config = read_config(plan if plan.exists() else None, known, RegionConfig)
+    pipeline, config = open_pipeline(run, options.pixel_range, options.allow_code)
     dataset = open_regions(data, config)
     report_skipped(dataset, options.on_message)
     dataset, seen = without_learned(dataset, options.split, run)
-    has_network = config.pixels and (run / MODEL_FILE).is_file()
-    evaluation = evaluate_regions(
-        RegionScorer(
-            pipeline,
-            dataset,
-            labeling_of(dataset, config),
-            options,
-            config.specificity,
-            partial(load_keras, run / MODEL_FILE) if has_network else None,
-        )
-    )
-    return replace(evaluation, warnings=(*seen, *evaluation.warnings))
+    evaluation = score_run(run, pipeline, dataset, config, options)
+    trust, cautions = verify_answers(run, pipeline, evaluation)
+    return replace(evaluation, trust=trust, warnings=(*seen, *cautions, *evaluation.warnings))
 
 
 REGIONS = Task(
@@ -92,4 +75,6 @@ REGIONS = Task(
     evaluate=_evaluate,
     report=region_report,
     serve=open_served,
+    trust=calibrate_answers,
+    promise_table=answer_promise_table,
 )

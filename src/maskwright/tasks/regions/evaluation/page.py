@@ -12,6 +12,7 @@ from maskwright.evaluation.reports.svg import standalone
 from maskwright.imageio import write_text
 from maskwright.metrics import Decisions, calibration_curve, precision_recall_curve, roc_curve
 from maskwright.tasks.regions.evaluation.scores import SCORES, BagDecision, RegionEvaluation
+from maskwright.tasks.regions.trust.report import answer_tables
 
 _CURVES = {
     "loss": "Loss",
@@ -41,7 +42,7 @@ def region_page(evaluation: RegionEvaluation) -> parts.Page:
             _calibration(evaluation),
             _histograms(evaluation),
         ),
-        tables=(_bag_table(evaluation),),
+        tables=(*answer_tables(evaluation.trust), _bag_table(evaluation)),
         curves=_CURVES,
         examples_note="What decisions were made on, ordered by the probability of the true answer.",
         files={"roc.svg": partial(write_text, text=standalone(roc.svg))},

@@ -12,6 +12,7 @@ from maskwright.evaluation.reports.formatting import csv_cell, number, plain, sp
 from maskwright.metrics import Decisions, calibration_curve
 from maskwright.tasks.regions.evaluation.page import region_page
 from maskwright.tasks.regions.evaluation.scores import AT_SPECIFICITY, SCORES, RegionEvaluation
+from maskwright.tasks.regions.trust.report import answer_tables, kept_answers_scores
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, background_of
 
 
@@ -32,6 +33,7 @@ def region_report(evaluation: RegionEvaluation) -> parts.Report:
         cases=_cases(evaluation),
         page=partial(region_page, evaluation),
         notes=tuple(notes),
+        further_tables=answer_tables(evaluation.trust),
     )
 
 
@@ -84,6 +86,8 @@ def _scores(evaluation: RegionEvaluation) -> dict[str, Any]:
         for key, value in evaluation.difference.items():
             ends = evaluation.difference_intervals[key]
             scores["difference"] |= {key: plain(value), f"{key}_interval": plain(ends)}
+    if evaluation.trust is not None:
+        scores["trust"] = kept_answers_scores(evaluation.trust)
     if evaluation.segmentation is not None:
         scores["segmentation"] = _segmentation(evaluation.segmentation)
     return scores

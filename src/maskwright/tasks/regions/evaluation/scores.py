@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
@@ -68,7 +69,8 @@ class RegionEvaluation(Evaluation):
 
     A bag in which predicted masks have no region has the predicted probability 0. `has_predicted`
     is whether decisions were made with the masks of a segmenter too, `segmentation` are its scores
-    on the same split, or `None`; sensitivity is computed at `specificity`.
+    on the same split, or `None`; sensitivity is computed at `specificity`. `trust` is whether the
+    promises of the model hold, an `AnswerTrustCheck`, if it has any.
     """
 
     card: RegionCard
@@ -76,6 +78,7 @@ class RegionEvaluation(Evaluation):
     specificity: float = 0.9
     has_predicted: bool = False
     segmentation: SemanticEvaluation | None = None
+    trust: Any = None
 
     @cached_property
     def labels(self) -> np.ndarray:

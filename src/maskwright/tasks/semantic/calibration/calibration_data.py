@@ -22,14 +22,15 @@ _MOST_TRAINING = 1000  # images that familiarity is learned from
 
 
 def open_calibration(
-    run: Path, data: str | Path, options: TrustOptions
+    run: Path, data: str | Path, options: TrustOptions, opened: DataSet | None = None
 ) -> tuple[DataSet, str, tuple[Caution, ...]]:
     """Data set without what the model has seen, the split to calibrate on, and what to say of it.
 
     Without a split `calibration`, it is the validation split. `DataError` where images of the split
-    that belong together count as several cases.
+    that belong together count as several cases. `opened` is the data, where it is open already.
     """
-    dataset, split = open_dataset(data, **division_of(run)), options.split
+    split = options.split
+    dataset = open_dataset(data, **division_of(run)) if opened is None else opened
     if split == EVERYTHING:
         dataset = replace(dataset, samples=tuple(replace(s, split=split) for s in dataset.samples))
     elif split == CALIBRATION and split not in dataset.splits and "val" in dataset.splits:
