@@ -1,10 +1,11 @@
 """Promises of a model over HTTP: what is known of each mask, its bounds, and when none holds."""
 
 import json
+import re
 
 import numpy as np
 import pytest
-from page_client import client_of
+from page_client import client_of, finished, send
 
 from drawing_doubts import doubtful
 from drawing_promises import CASES, promised_run
@@ -47,6 +48,21 @@ def test_answers_tell_what_is_known_of_the_mask_and_give_its_bounds(client, run)
         drawn = from_file(ask(client, f"output={kind}&class=disc", image).content)
         assert np.array_equal(drawn == 255, promise.mask(prediction.probabilities[..., 1])), kind
     assert ask(client, "output=outer&class=cat", image).status_code == 422
+
+
+def test_the_page_is_told_in_words_and_gets_both_masks_as_bits(client):
+    image = doubtful(CASES)[0]
+    noise = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    states = [finished(client, send(client, "discs", each)) for each in (image, noise)]
+    (line,) = states[0]["trust"]["sentences"]
+    assert re.fullmatch(r"disc: Dice about 0\.\d+, at least 0\.\d+ in 9 of 10 images: accept", line)
+    assert states[1]["trust"]["sentences"][0].startswith("This image is unlike the training images")
+    assert states[0]["trust"]["doubt"] < 1 < states[1]["trust"]["doubt"]
+    bits = client.get(f"/api/images/{states[0]['id']}/bounds").content
+    plane = np.frombuffer(bits, np.uint8).reshape(32, 32)
+    outer = from_file(ask(client, "output=outer", image).content) == 255
+    inner = from_file(ask(client, "output=inner", image).content) == 255
+    assert np.array_equal(plane, outer + 2 * inner)
 
 
 def test_no_promise_is_given_for_another_threshold_nor_by_a_model_without(client, cells):

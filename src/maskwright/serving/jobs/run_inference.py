@@ -1,13 +1,16 @@
 """Inference on an uploaded image of any size: probabilities, mask, objects, decisions."""
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from maskwright.errors import ConfigError, TooLargeError
+from maskwright.errors import ConfigError, DataError, ModelError, TooLargeError
 from maskwright.imageio import atomic_write
+from maskwright.imageio.gaps import fill_gaps
 from maskwright.imageio.write import rows_of, write_large_mask
 from maskwright.inference.large.stripes import sampled_pixels
 from maskwright.inference.pixels import pixel_warnings, spread_bits
@@ -15,7 +18,7 @@ from maskwright.inference.predictor import Prediction
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.probability_grid import ProbabilityGrid
 from maskwright.serving.store.upload import Upload
-from maskwright.tasks.serving import CaseImage, LargeImageJob, RegionDecisions
+from maskwright.tasks.serving import AssessedMask, CaseImage, LargeImageJob, RegionDecisions
 
 
 def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], None]) -> None:
@@ -76,6 +79,9 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
             advance,
         )
         predicted = segmenter.predict_large(segmenter.predictor, job)
+        if segmenter.assess is not None and upload.pixels <= max_pixels:
+            pixels = windows.read(0, windows.height, 0, windows.width)
+            _assess(upload, segmenter.assess, fill_gaps(pixels, windows.nodata)[0])
     for mask in masks:
         mask.predicted = predicted
         settings = mask.layer.settings
@@ -89,6 +95,25 @@ def run_inference(upload: Upload, max_pixels: int, advance: Callable[[float], No
             beside.write_bytes(grid.packed())
     if classifier is not None:
         decisions_now(upload, max_pixels)
+
+
+def _assess(
+    upload: Upload, assess: Callable[[Any, np.ndarray], AssessedMask], pixels: np.ndarray
+) -> None:
+    """Store what promises say of the masks, and of each class outer (1) and inner (2) as bits."""
+    try:
+        assessed = assess(upload.card, pixels)
+    except (DataError, ModelError) as error:  # the mask is there all the same
+        upload.warnings = [*upload.warnings, str(error)]
+        return
+    upload.bounded = list(dict.fromkeys(name for _, name in assessed.bounds))
+    planes = np.zeros((len(upload.bounded), upload.grid.height, upload.grid.width), np.uint8)
+    for (kind, name), mask in assessed.bounds.items():
+        bit = np.uint8(1 if kind == "outer" else 2)
+        planes[upload.bounded.index(name)] |= upload.grid.sample(mask) * bit
+    with atomic_write(upload.bounds_file) as beside:
+        beside.write_bytes(gzip.compress(planes.tobytes(), 1, mtime=0))
+    upload.assessed = assessed.masks
 
 
 def decisions_now(upload: Upload, max_pixels: int) -> RegionDecisions:

@@ -2,6 +2,7 @@
 
 import { Refused, ask, askJson, upload } from "./api.js";
 import { announce, attempt, complain, find, icon, listed, make, megabytes, show } from "./dom.js";
+import { doubtOf } from "./trust.js";
 import { isChanged, isPrecious, isUnsaved, layersOf, problemOf, takeLayers } from "./layers.js";
 
 const AT_ONCE = 2; // parallel uploads
@@ -149,6 +150,16 @@ export function createImages(hooks) {
     }
   }
 
+  /** Put the images with the most doubtful masks first; those of which nothing is known come last. */
+  function sortByDoubt() {
+    entries.sort((a, b) => doubtOf(b) - doubtOf(a));
+    list.append(...entries.map(({ element }) => element));
+    announce("The most doubtful images come first.");
+    store();
+  }
+
+  find("sort-doubt").addEventListener("click", sortByDoubt);
+
   function take(entry, state) {
     const before = entry.status;
     Object.assign(entry, {
@@ -161,6 +172,7 @@ export function createImages(hooks) {
     entry.name = state.name ?? entry.name;
     takeLayers(entry, state);
     refresh(entry);
+    if (state.trust) show(find("sort-doubt"), true);
     const isNew = before !== entry.status && before !== "unread";
     if (isNew && entry.status === "done") announce(`The mask of ${entry.name} is ready.`);
     if (before !== entry.status && entry.status === "failed") announce(`${entry.name}: ${entry.reason}`);

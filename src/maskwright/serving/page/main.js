@@ -15,6 +15,7 @@ import { createSaving } from "./saving.js";
 import { shortcuts } from "./shortcuts.js";
 import { signIn } from "./sign_in.js";
 import { createTools } from "./tools.js";
+import { createTrust } from "./trust.js";
 import { createTraining } from "./training.js";
 import { createViewer } from "./viewer.js";
 
@@ -66,7 +67,13 @@ const tools = createTools({
   redraw,
   viewer: () => viewer,
 });
-const viewer = createViewer({ mask: () => mask.drawn, look: () => look, paint: tools.paint, point: readout });
+const trust = createTrust(redraw);
+const viewer = createViewer({
+  mask: () => mask.drawn,
+  look: () => Object.assign(look, { bounds: trust.isDrawn }),
+  paint: tools.paint,
+  point: readout,
+});
 const images = createImages({
   model: () => find("model").value,
   described: (name) => models.find((model) => model.name === name),
@@ -109,6 +116,7 @@ function showImage(entry) {
   saving.suit(null);
   tools.refresh();
   if (!entry) warn([]);
+  trust.set(entry?.state);
   if (entry) arrived(entry);
   shownSettings();
 }
@@ -155,6 +163,7 @@ function arrived(entry) {
   find("busy-share").value = progress;
   show(find("busy-share"), !reason);
   warn(state?.warnings ?? []);
+  trust.set(state);
   if (state && opened !== entry && !reason) {
     opened = entry;
     viewer.open(state);

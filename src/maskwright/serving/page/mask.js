@@ -7,6 +7,7 @@ import { Refused, ask, askJson, unpacked } from "./api.js";
 import { levelOf } from "./decide.js";
 import { Corrections, IGNORED } from "./edit.js";
 import { overlaps, pathOf } from "./layers.js";
+import { hasBounds } from "./trust.js";
 
 /** Threshold and postprocessing settings, as the server states them for a model or an image. */
 function settingsOf(given, thresholdOf) {
@@ -33,7 +34,7 @@ const sameSettings = (a, b) => Object.keys(a).every((name) => a[name] === b[name
 export function createMask(hooks) {
   const worker = new Worker("decide_worker.js", { type: "module" });
   let number = 0; // of the image that the worker has
-  let present = null; // {layer, evidence, labels, objects, others, exactFor, isMeasured, image}
+  let present = null; // {layer, evidence, labels, objects, others, bounds, exactFor, isMeasured, image}
   let asked = null; // settings that the worker applies
   let loading = null; // cancels requests of the image that is opened
 
@@ -89,13 +90,14 @@ export function createMask(hooks) {
     const get = async (name) => unpacked(await ask(pathOf(layer, name), { signal }));
     const bytes = await get("evidence");
     const strokes = !layer.corrections && layer.state.strokes ? await get("strokes") : null;
+    const bounds = hasBounds(layer.entry) ? await boundsOf(layer.entry, signal) : [];
     signal.throwIfAborted();
     const evidence = { ...planesOf(bytes, grid, planes), background: layer.model.background };
     layer.settings = settingsIn(layer);
     layer.corrections ??= new Corrections(grid.width, grid.height, (patches) => corrected(layer, patches));
     if (strokes) layer.corrections.adopt(strokes);
     layer.corrections.wake();
-    present = { layer, evidence, labels: null, objects: null, others: null, image: ++number };
+    present = { layer, evidence, labels: null, objects: null, others: null, bounds, image: ++number };
     const { plane } = layer.corrections;
     const message = { kind: "load", image: present.image, evidence, corrections: plane };
     worker.postMessage(message, [evidence.labels.buffer]); // the worker returns the labels to draw
@@ -180,11 +182,24 @@ export function createMask(hooks) {
     /** Argument of `drawMask`, or null without a mask. */
     get drawn() {
       if (!present?.labels) return null;
-      const { evidence, labels, objects, others, layer } = present;
+      const { evidence, labels, objects, others, bounds, layer } = present;
       const { plane } = layer.corrections;
-      return { ...evidence, labels, objects, others, corrections: plane, scale: layer.entry.state.grid.scale };
+      const { scale } = layer.entry.state.grid;
+      return { ...evidence, labels, objects, others, bounds, corrections: plane, scale };
     },
   };
+}
+
+/** Outer (1) and inner (2) masks of each class with promises, as bits of a plane, and the color of the class. */
+async function boundsOf({ id, state, layers }, signal) {
+  const bytes = await unpacked(await ask(`images/${id}/bounds`, { signal }));
+  const size = state.grid.width * state.grid.height;
+  const colors = layers.flatMap(({ model }) => model.classes).map(({ name, color }) => [name, color]);
+  const known = Object.fromEntries(colors);
+  return state.trust.bounds.map((name, i) => ({
+    color: known[name],
+    plane: bytes.subarray(i * size, (i + 1) * size),
+  }));
 }
 
 /** Planes of labels, probabilities and objects, in the order stated by the server. */

@@ -6,15 +6,19 @@
 import { IGNORED, UNTOUCHED } from "./edit.js";
 
 const EDGE = 2; // width of outlines, px of the page
+const DASH = 6; // length of the dashes of outer masks, px of the page
+const OUTER = 1; // bits of bounds
+const INNER = 2;
 const GRAY = "#808080"; // color of ignored pixels, as in `Labels`
 
 /**
  * @param {object} mask  width, height, labels, corrections (a plane or null), objects, probabilities; others: bits
- *   of all layers, in planes of eight, and which is the mask itself, or null.
+ *   of all layers, in planes of eight, and which is the mask itself, or null; bounds: color of a class, and plane of
+ *   its outer (1) and inner (2) mask.
  * @param {object} view  left, top: origin of the canvas in the mask; perPixel: mask pixels per canvas pixel; ratio:
  *   canvas pixels per CSS pixel; from: first column that is drawn.
  * @param {object} look  mode ("fill", "outline", "heat"), opacity, colors ("#rrggbb" by label), shown (flags by
- *   label); layers: color and whether it is shown of each layer.
+ *   label); layers: color and whether it is shown of each layer; bounds: whether to draw outer and inner masks.
  */
 export function drawMask(context, mask, view, look) {
   const { width, height } = context.canvas;
@@ -28,7 +32,40 @@ export function drawMask(context, mask, view, look) {
   if (look.mode === "heat") drawHeat(pixels, mask, columns, rows, look);
   else drawLabels(pixels, mask, columns, rows, look, edge);
   if (mask.others && look.opacity > 0) drawOthers(pixels, mask, columns, rows, look, Math.ceil(edge / 2));
+  if (look.bounds && !look.hidden) {
+    for (const bound of mask.bounds) {
+      drawBound(pixels, bound, mask.width, columns, rows, Math.ceil(edge / 2), DASH * view.ratio);
+    }
+  }
   context.putImageData(picture, 0, 0);
+}
+
+/** Outline of the inner mask of a class, and in dashes that of its outer mask. */
+function drawBound(pixels, { color, plane }, stride, columns, rows, edge, dash) {
+  const width = columns.length;
+  const line = packedColor(color, 1);
+  const codes = new Uint8Array(width * rows.length);
+  for (let y = 0; y < rows.length; y++) {
+    if (rows[y] < 0) continue;
+    for (let x = 0; x < width; x++) {
+      if (columns[x] >= 0) codes[y * width + x] = plane[rows[y] * stride + columns[x]];
+    }
+  }
+  for (let y = 0; y < rows.length; y++) {
+    for (let x = 0; x < width; x++) {
+      const i = y * width + x;
+      const code = codes[i];
+      if (code === 0) continue;
+      let around = code;
+      if (x >= edge) around &= codes[i - edge];
+      if (x + edge < width) around &= codes[i + edge];
+      if (y >= edge) around &= codes[i - edge * width];
+      if (y + edge < rows.length) around &= codes[i + edge * width];
+      const ending = code & ~around;
+      const isDash = Math.floor((x + y) / dash) % 2 === 0;
+      if (ending & INNER || (ending & OUTER && isDash)) pixels[i] = line;
+    }
+  }
 }
 
 let kept = null;

@@ -130,6 +130,11 @@ def page_routes(
         upload = images.finished(id)
         return await packed(upload, upload.packed_layers)
 
+    @routes.get("/images/{id}/bounds", **file_response(_BYTES))
+    async def bounds(id: str) -> Response:
+        """Outer (1) and inner (2) masks of the grid as bits, a plane for each class of `trust`."""
+        return await send_file(images.finished(id).bounds_file, _BYTES, {**_GZIP, **_IMMUTABLE})
+
     @routes.put("/images/{id}/settings")
     async def decide_mask(id: str, body: MaskDecision, layer: LayerName = "") -> dict[str, Any]:
         """Set threshold and postprocessing of the mask; 409 if `version` is not the stored one."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -73,6 +73,9 @@ class Upload:
         self.progress = 0.0
         self.reason: str | None = None
         self.warnings: list[str] = []  # on pixels unlike those of training
+        self.assessed: list[dict[str, Any]] | None = None  # of a model with promises
+        self.bounded: list[str] = []  # classes with outer or inner masks
+        self.bounds_file = self.folder / "bounds.gz"
         self.pyramid: TilePyramid | None = None
         self.decisions: RegionDecisions | None = None  # for a model that decides on regions
         self.decided_version = 0  # of the mask that they were made on
