@@ -165,3 +165,20 @@ def test_a_warning_is_shown_once_whatever_libraries_do_to_filters(capsys):
         show(MaskwrightWarning(text), MaskwrightWarning, "file.py", 1)
     show("theirs", UserWarning, "file.py", 1)
     assert (capsys.readouterr().err, others) == ("dark\ngray\n", ["theirs"])
+
+
+def test_labels_to_look_at_again_and_to_draw_next(run, data, trained, tmp_path):
+    code, out, err = run("audit", trained, data, "-o", tmp_path)
+    assert code == 0
+    assert "Masks to look at first" in out
+    assert "audit with the cross-validation" in " ".join(out.split())
+    assert str(tmp_path / "report.html") in err
+    found = json.loads(run("audit", trained, data, "-o", tmp_path, "--json")[1])
+    assert found["masks"][0]["score"] <= found["masks"][-1]["score"]
+    code, out, err = run(
+        "queue", trained, data / "images", "--count", "1", "-o", tmp_path / "q.csv"
+    )
+    assert code == 0
+    assert out.startswith("  1. ")
+    assert len((tmp_path / "q.csv").read_text("utf-8").splitlines()) == 2
+    assert "no trust.json" in err

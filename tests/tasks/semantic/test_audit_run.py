@@ -68,6 +68,20 @@ def test_a_run_audits_what_it_has_not_learned_from(data, folds, tmp_path):
     assert "--folds 5" in text
 
 
+def test_copies_in_several_folds_are_left_out(data, folds, tmp_path):
+    run = tmp_path / "cv"
+    shutil.copytree(folds, run)
+    # As if the second fold had learned from a copy of an image of the first.
+    first, second = (run / fold / LEARNED_FILE for fold in ("fold1", "fold2"))
+    record = json.loads(second.read_text("utf-8"))
+    record["train"]["copy"] = next(iter(json.loads(first.read_text("utf-8"))["train"].values()))
+    second.write_text(json.dumps(record), encoding="utf-8")
+    audited = maskwright.audit(run, data, on_message=str)
+    assert len(audited.masks) == 27
+    assert audited.warnings[0].text.startswith("Not audited: 1 of 28 images, which every model")
+    assert audited.warnings[0].text.endswith("train with --set unite_duplicates=true.")
+
+
 def test_one_image_and_what_cannot_be_audited(data, folds, tmp_path):
     image, mask = doubtful(500)
     write_image(tmp_path / "one" / "images" / "a.png", np.kron(image, np.ones((2, 3, 1), np.uint8)))

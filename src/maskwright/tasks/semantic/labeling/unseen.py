@@ -9,8 +9,9 @@ from maskwright.data.parallel import in_threads
 from maskwright.data.samples import counted
 from maskwright.errors import DataError, ModelError
 from maskwright.evaluation import Caution
+from maskwright.evaluation.reports.parts import upper_first
 from maskwright.model_card import LEARNED_FILE
-from maskwright.tasks.provenance import learned_images, single_models
+from maskwright.tasks.provenance import division_of, learned_images, single_models
 
 UNSEEN = "unseen"
 """Split of the images that a model has not learned from, whatever their split was."""
@@ -49,11 +50,14 @@ def assign_unseen(dataset: DataSet, run: Path) -> tuple[list[Assignment], list[C
     ]
     seen = [s for s, place in zip(dataset.samples, places, strict=True) if place is None]
     total = counted(len(dataset.samples), "image")
+    who = "the model" if len(models) == 1 else "every model"
     advice = "train with --folds 5, and audit with the cross-validation"
+    if division_of(models[0])["fold"] is not None and len(models) > 1:
+        advice = "copies of an image lie in several folds; train with --set unite_duplicates=true"
     if len(seen) == len(dataset.samples):
         raise DataError(
-            f"The model has learned from every image of {dataset.root}, and agrees with the faults "
-            f"of their masks: {advice}."
+            f"{upper_first(who)} has learned from every image of {dataset.root}, and agrees with "
+            f"the faults of their masks: {advice}."
         )
     assignments = [
         Assignment(
@@ -70,8 +74,8 @@ def assign_unseen(dataset: DataSet, run: Path) -> tuple[list[Assignment], list[C
     cautions = []
     if seen:
         text = (
-            f"Not audited: {len(seen):,} of {total}, which the model has learned from, such as "
-            f"{min(sample.id for sample in seen)}. To audit all, {advice}."
+            f"Not audited: {len(seen):,} of {total}, which {who} has learned from, such as "
+            f"{min(sample.id for sample in seen)}. To audit all: {advice}."
         )
         cautions.append(Caution("learned_from", text))
     return assignments, cautions
