@@ -90,7 +90,9 @@ def _scores(evaluation: InstanceEvaluation) -> dict[str, Any]:
 
 
 def _promises(evaluation: InstanceEvaluation) -> tuple[Table, ...]:
-    return () if evaluation.trust is None else (kept_objects_table(evaluation.trust),)
+    """Whether promises hold, if the model has any."""
+    trust = evaluation.trust
+    return (kept_objects_table(trust),) if trust is not None and trust.promises else ()
 
 
 def _class_scores(evaluation: InstanceEvaluation) -> dict[str, np.ndarray]:
