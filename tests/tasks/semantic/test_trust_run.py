@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import maskwright
 from drawing_doubts import doubtful, draw_doubts
+from maskwright.cli.app import app
 from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.imageio import write_image
 from maskwright.model_card import CARD_FILE, SemanticCard
@@ -133,6 +135,8 @@ def test_validation_images_serve_as_an_approximation_and_others_are_all_taken(tr
     more = draw_doubts(tmp_path / "more", train=40, val=10, test=10)
     record = maskwright.trust(run, more, split="all", on_message=told.append)
     assert (record.images, record.is_approximate) == (10, False)
+    with pytest.raises(DataError, match=r"no split 'calibration'; it has test \(20\)\. Train"):
+        maskwright.trust(run, draw_doubts(tmp_path / "new", start=900, test=20))
 
 
 def test_what_cannot_be_promised_is_refused_before_anything_is_written(trained, data, tmp_path):
@@ -225,3 +229,18 @@ def test_what_is_unlike_the_training_images_is_labeled_first(run, tmp_path):
     assert len(maskwright.queue(run, tmp_path / "a_500.png", count=1).images) == 1
     with pytest.raises(DataError, match="1 were learned from, 0 cannot be read"):
         maskwright.queue(run, tmp_path / "a_0.png")
+
+
+def test_the_command_shows_a_table_and_what_else_is_known(trained, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    command = ["trust", str(run), str(data), "--sure", "0", "--false", "0", "--need-dice", "0.5"]
+    answer = CliRunner().invoke(app, command)
+    assert answer.exit_code == 0, answer.output
+    text = " ".join(answer.output.split())
+    assert (text.count("outer:"), text.count("inner:")) == (2, 0)
+    for part in ("From 40 cases of the split calibration. Each promise holds", "Temperature"):
+        assert part in text
+    content = json.loads((run / TRUST_FILE).read_text(encoding="utf-8"))
+    told = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert told["classes"].keys() == content["classes"].keys()

@@ -19,6 +19,10 @@ from maskwright.tasks.provenance import division_of, learned_images, without_lea
 from maskwright.types import Alert
 
 _MOST_TRAINING = 1000  # images that familiarity is learned from
+_OTHERS = (
+    "Train with calibration_share, or take all images that the model has not seen with "
+    f"--split {EVERYTHING} (in Python, split={EVERYTHING!r})."
+)
 
 
 def open_calibration(
@@ -26,8 +30,9 @@ def open_calibration(
 ) -> tuple[DataSet, str, tuple[Caution, ...]]:
     """Data set without what the model has seen, the split to calibrate on, and what to say of it.
 
-    Without a split `calibration`, it is the validation split. `DataError` where images of the split
-    that belong together count as several cases. `opened` is the data, where it is open already.
+    Without a split `calibration`, it is the validation split. `DataError` where there is no such
+    split, or images of it that belong together count as several cases. `opened` is the data, where
+    it is open already.
     """
     split = options.split
     dataset = open_dataset(data, **division_of(run)) if opened is None else opened
@@ -38,26 +43,34 @@ def open_calibration(
         options.on_message(
             Alert(
                 f"{dataset.root} has no split {CALIBRATION!r}: promises are made from its "
-                f"validation images and approximate, where the model was selected by these. Train "
-                f"with calibration_share, or take all images that it has not seen with "
-                f"--split {EVERYTHING}."
+                f"validation images and approximate, where the model was selected by these. "
+                f"{_OTHERS}"
             )
         )
+    if split not in dataset.splits:
+        there = ", ".join(f"{name} ({count})" for name, count in dataset.splits.items())
+        raise DataError(f"{dataset.root} has no split {split!r}; it has {there}. {_OTHERS}")
     check_calibration_cases(dataset, split)
     dataset, cautions = without_learned(dataset, split, run)
     return dataset, split, cautions
 
 
 def was_selected_by(run: Path, dataset: DataSet, samples: Sequence[Sample]) -> bool:
-    """Whether weights, thresholds or cleaning of a model were chosen by one of some read images."""
-    selected = learned_images(run).val
-    return any(dataset.content_hash(sample) in selected for sample in samples)
+    """Whether weights, thresholds or cleaning of a model were chosen by one of some read images.
+
+    Where the model has no record of its images, it was by those of the validation split.
+    """
+    learned = learned_images(run)
+    if not (learned.train or learned.val):
+        return any(sample.split == "val" for sample in samples)
+    return any(dataset.content_hash(sample) in learned.val for sample in samples)
 
 
 def training_images(run: Path, dataset: DataSet) -> Iterator[np.ndarray]:
     """Images `(h, w, c)` that the model has learned from, some thousand; none of other data."""
     learned = learned_images(run).train
-    samples = [sample for sample in dataset.samples if sample.split == "train"]
+    splits = ("train", EVERYTHING) if learned else ("train",)
+    samples = [sample for sample in dataset.samples if sample.split in splits]
     samples = samples[:: -(-len(samples) // _MOST_TRAINING) or 1]
     read = partial(attempt, dataset.read_image)
     for sample, image in zip(samples, in_threads(read, samples, "Training images"), strict=True):
