@@ -83,5 +83,6 @@ def promised_run(folder):
         classes={"disc": known},
         quality={"disc": QualityModel(np.zeros((0, 4)))},
         familiarity=familiarity,
+        asked={"sure": None},
     ).write(folder)
     return folder

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 import maskwright
-from drawing_doubts import doubtful
+from drawing_doubts import doubtful, draw_doubts
 from drawing_promises import CASES, promised_run
+from maskwright.export import int8
+from maskwright.export.export_task import ParityLimits
 from maskwright.export.listing import LIST_FILE
 from maskwright.imageio import read_image, write_image
-from maskwright.model_card import TRUST_ARRAYS_FILE, TRUST_FILE
+from maskwright.model_card import CARD_FILE, TRUST_ARRAYS_FILE, TRUST_FILE, SemanticCard
 from maskwright.reliability.record import TrustRecord
 
 ENGINES = {"onnx": "tf2onnx", "litert": "ai_edge_litert"}
@@ -58,6 +60,31 @@ def test_an_exported_model_makes_the_same_promises(made, format, tmp_path):
         for name in ("expected_dice", "lower_bound", "unfamiliar_p"):
             assert float(before[name]) == pytest.approx(float(after[name]), abs=0.03), name
         assert before["decision"] == after["decision"]
+
+
+def test_eight_bits_make_the_promises_again_from_the_same_data(made, tmp_path, monkeypatch):
+    pytest.importorskip("tf2onnx")
+    # Of a network that has learned nothing, Dice may fall.
+    monkeypatch.setattr(int8.write_int8, "__defaults__", (ParityLimits(1, 0, 1),))
+    data, few = tmp_path / "data", tmp_path / "few"
+    data.mkdir()
+    few.mkdir()
+    draw_doubts(data, train=6, val=2, calibration=20)
+    model = tmp_path / "model"
+    exported = maskwright.export_model(made / "run", model, format="onnx", data=data, int8=True)
+    assert exported.notes[-1] == "The promises were made again for eight bits, from 20 cases."
+    record = TrustRecord.read(model)
+    assert [p.request.side for p in record.promises] == ["missed", "missed", "false", "false"]
+    assert record.familiarity is not None
+    card = SemanticCard.read(model / CARD_FILE)
+    assert card.temperature == SemanticCard.read(made / "run" / CARD_FILE).temperature
+    maskwright.predict(model, made / "images", tmp_path / "out", bounds=True)
+    # Without the calibration images, they are left out.
+    draw_doubts(few, start=100, train=6, val=1)
+    bare = tmp_path / "bare"
+    exported = maskwright.export_model(made / "run", bare, format="onnx", data=few, int8=True)
+    assert "made from the split calibration" in exported.notes[0]
+    assert not (bare / TRUST_FILE).exists()
 
 
 def test_promises_that_do_not_hold_stay_behind_and_damaged_ones_are_refused(made, tmp_path):

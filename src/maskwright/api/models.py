@@ -234,4 +234,4 @@ def export_model(
             learned = islice(task.export.samples(card, dataset, "train"), _MOST_CALIBRATED)
             calibration += [sample["image"] for sample in learned]
     tasks = {name: task.export for name, task in TASKS.items()}
-    return export_run(folder, Path(out), format, tasks, samples, calibration)
+    return export_run(folder, Path(out), format, tasks, samples, calibration, data)

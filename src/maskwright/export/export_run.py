@@ -49,6 +49,7 @@ def export_run(
     tasks: Tasks,
     samples: Sequence[Example] = (),
     calibration: Sequence[np.ndarray] = (),
+    data: str | Path | None = None,
 ) -> Export:
     """Write the model of a run for an engine, with all that using it needs.
 
@@ -60,6 +61,7 @@ def export_run(
         samples: Further examples to compare on, with their labels.
         calibration: Images of the training split, as the model takes them, for a network of eight
             bits; none for one of floats.
+        data: The data of the training, by which promises are made again for eight bits.
 
     Raises `ConfigError` if `out` exists, what writes the format is not installed, or the model has
     no network of eight bits; `ModelError` if the run has no such model, the format cannot hold it,
@@ -77,7 +79,7 @@ def export_run(
         segmenter = None
         if (run / SEGMENTER / CARD_FILE).is_file():
             _, segmenter, _ = _write(run / SEGMENTER, made / SEGMENTER, engine, tasks)
-        listing, parity, notes = _write(run, made, engine, tasks, samples, calibration)
+        listing, parity, notes = _write(run, made, engine, tasks, samples, calibration, data)
         if out.suffix == SUFFIX:
             pack(made, out)
         else:
@@ -92,6 +94,7 @@ def _write(
     tasks: Tasks,
     samples: Sequence[Example] = (),
     calibration: Sequence[np.ndarray] = (),
+    data: str | Path | None = None,
 ) -> tuple[Listing, Parity, tuple[str, ...]]:
     """Write a model into a folder, which then is an artifact; notes on what was left out."""
     folder.mkdir(exist_ok=True)
@@ -119,7 +122,7 @@ def _write(
     notes: list[str] = []
     if task.promises is not None:
         difference = None if calibration else parity.difference
-        notes = task.promises(run, folder, engine, difference, examples)
+        notes = task.promises(run, folder, engine, difference, examples, data)
     write_selftest(folder, examples[0], task.answer(expected, card, examples[0]))
     self_test(folder, partial(task.answer, opened, card))
     listing = write_listing(

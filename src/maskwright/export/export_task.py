@@ -22,6 +22,11 @@ PixelRange = tuple[float, float] | None
 Example = Mapping[str, np.ndarray]
 """Arrays by name: an `image (h, w, c)`, perhaps its `labels (h, w)`; or the inputs of bags."""
 
+ExportPromises = Callable[
+    [Path, Path, Format, float | None, Sequence[Example], str | Path | None], list[str]
+]
+"""As `ExportTask.promises`."""
+
 _LEAST = 0.99  # share of an answer that must be as expected
 _NEAR = 0.01  # of a probability; labels are equal or not
 _OCTAVES = (4, 8, 16, 32, 64)
@@ -132,8 +137,8 @@ class ExportTask:
         outputs: From the folder of a run and its Keras model to the model with all outputs that are
             written; `None` for the model as it is.
         promises: From the folders of a run and its exported model, the format, the largest
-            difference of two probabilities (`None` for eight bits) and examples: writes the
-            promises of the run into the other folder, and gives notes on what is left out.
+            difference of two probabilities (`None` for eight bits), examples, and the data of the
+            run, if given: writes its promises into the other folder, and gives notes on them.
     """
 
     card: type[ModelCard]
@@ -148,9 +153,7 @@ class ExportTask:
     int8: bool = False
     join: Callable[[Sequence[tuple[Any, Any]]], Any] | None = None
     outputs: Callable[[Path, Any], Any] | None = None
-    promises: Callable[[Path, Path, Format, float | None, Sequence[Example]], list[str]] | None = (
-        None
-    )
+    promises: ExportPromises | None = None
 
     def load(self, path: Path, threads: Threads = ALONE) -> tuple[Any, Any]:
         """Function and card of a single model, of a run or exported, as `open_model` opens it."""

@@ -68,6 +68,16 @@ class TrustOptions:
             )
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """What to ask again for the same promises of another network; plain values of JSON."""
+        names = ("split", "missed", "false", "each", "sure", "need_dice")
+        lists = {
+            name: None if (values := getattr(self, name)) is None else list(values)
+            for name in ("classes", "pixel_range")
+        }
+        return {name: getattr(self, name) for name in names} | lists
+
+    @property
     def delta(self) -> float | None:
         """Probability that a sure promise fails, over the choice of the calibration cases."""
         return None if self.sure is None else round(1 - self.sure, 12)

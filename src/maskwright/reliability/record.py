@@ -45,6 +45,7 @@ class TrustRecord:
         classes: What is known of each class, by name.
         quality: Model of the expected Dice of each class, by name.
         familiarity: `None` where it could not be made.
+        asked: What was asked for, as `TrustOptions.asked`; empty where that is not known.
         notes: What was asked for and could not be promised, and what is offered instead.
         date: ISO 8601, UTC.
     """
@@ -60,6 +61,7 @@ class TrustRecord:
     classes: Mapping[str, ClassTrust]
     quality: Mapping[str, QualityModel]
     familiarity: Familiarity | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     version: str = field(default_factory=lambda: metadata.version("maskwright"))
     date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -118,6 +120,7 @@ class TrustRecord:
             "calibrated_with": dict(self.calibrated_with),
             "temperature_before": self.temperature_before,
             "classes": classes,
+            "asked": dict(self.asked),
             "notes": list(self.notes),
             "remarks": self.remarks,
             "version": self.version,

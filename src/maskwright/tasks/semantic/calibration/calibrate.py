@@ -65,12 +65,36 @@ def calibrate_run(
             f"{run} is an exported model, into which nothing is written: make promises of its run, "
             f"and export it again."
         )
-    network, original = load_observed(run, Threads(allow_code=options.allow_code), card_type)
+    network, card = load_observed(run, Threads(allow_code=options.allow_code), card_type)
+    record, card = calibrated(run, network, card, data, options)
+    record.write(run)
+    shutil.rmtree(run / PREPARED, ignore_errors=True)  # an export with other promises, or none
+    card.write(run / CARD_FILE)
+    return record
+
+
+def calibrated(
+    run: Path,
+    network: ImageFunction,
+    original: SemanticCard,
+    data: str | Path,
+    options: TrustOptions,
+    temperature: bool = True,
+) -> tuple[TrustRecord, SemanticCard]:
+    """Promises of a network with its card, and the card with the temperature that was fitted.
+
+    Args:
+        run: Of the network, or of the one that it was made from; tells what it has learned from.
+        temperature: Whether to fit one; else that of the card stays.
+
+    Raises:
+        DataError: If there is no image to calibrate on.
+        ConfigError: If an option does not fit the model.
+    """
     classes = chosen_classes(original.labels, original.background, options.classes)
     dataset, split, cautions = open_calibration(run, data, options)
-    passed, seen, card = _predict(
-        network, original, dataset, replace(options, split=split), classes
-    )
+    given = replace(options, split=split)
+    passed, seen, card = _predict(network, original, dataset, given, classes, temperature)
     for text in (*(caution.text for caution in (*cautions, *passed.warnings)), *_skipped(passed)):
         options.on_message(Alert(text))
     is_approximate = was_selected_by(run, dataset, passed.samples)
@@ -94,12 +118,10 @@ def calibrate_run(
         classes={name: trust for name, (trust, _, _) in known.items()},
         quality={name: quality for name, (_, quality, _) in known.items()},
         familiarity=familiarity,
+        asked=options.asked,
         notes=(*notes, *unfamiliar),
     )
-    record.write(run)
-    shutil.rmtree(run / PREPARED, ignore_errors=True)  # an export with other promises, or none
-    card.write(run / CARD_FILE)
-    return record
+    return record, card
 
 
 def _predict(
@@ -108,8 +130,9 @@ def _predict(
     dataset: DataSet,
     options: TrustOptions,
     classes: Mapping[str, int],
+    temperature: bool,
 ) -> tuple[Evaluation, Observations, Any]:
-    """What the split tells, and the card with the temperature that was fitted first."""
+    """What the split tells, and the card with the temperature, which is fitted first if it may."""
     given = EvaluateOptions(split=options.split, flips=options.flips, examples=0)
     pixels, seen = PixelSamples(), Observations(classes)
 
@@ -117,11 +140,12 @@ def _predict(
         adjusted = adjusted_card(card, {"pixel_range": options.pixel_range})
         return collect(ObservingPredictor(network, adjusted), dataset, given, collect_image)
 
+    if not (temperature and may_change_temperature(card)):
+        return observe(network, card, seen.add), seen, card
     with TemporaryFile() as file:
         tape = NetworkTape(network, file)
         passed = observe(tape, card, pixels.add)
-        if may_change_temperature(card):
-            card = with_temperature(card, card.temperature * pixels.factor(passed.cases))
+        card = with_temperature(card, card.temperature * pixels.factor(passed.cases))
         tape.rewind()
         observe(tape, card, seen.add)
     return passed, seen, card

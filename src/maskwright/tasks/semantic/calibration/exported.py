@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.errors import ModelError
+from maskwright.data.samples import counted
+from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.export.engines import OWN
 from maskwright.export.ensemble import is_ensemble
 from maskwright.export.export_task import Example
 from maskwright.export.runtime import ImageFunction
 from maskwright.model_card import CARD_FILE, TRUST_FILE, SemanticCard
+from maskwright.reliability.options import TrustOptions
 from maskwright.reliability.record import TrustRecord
+from maskwright.tasks.semantic.calibration.calibrate import calibrated
 from maskwright.tasks.semantic.calibration.observe import FEATURES, artifact_outputs, load_observed
 from maskwright.types import Format
 
@@ -34,35 +37,34 @@ def export_promises(
     engine: Format,
     difference: float | None,
     examples: Sequence[Example],
+    data: str | Path | None = None,
     card_type: type[SemanticCard] = SemanticCard,
 ) -> list[str]:
     """Write the promises of a run into the folder of its exported model; notes on what is left out.
 
     Thresholds move by the largest difference of a probability, so that outer masks hold those of
-    the run, and inner masks lie within them.
+    the run, and inner masks lie within them. Eight bits change probabilities by more: their
+    promises are made again through their own engine, of what was asked for then.
 
     Args:
         folder: With the network and its card.
-        difference: Largest of two probabilities of both; `None` for a network of eight bits, which
-            has other probabilities, and no promises.
+        difference: Largest of two probabilities of both; `None` for a network of eight bits.
         examples: On which features of both are compared.
+        data: What `open_dataset` takes, with the calibration images, for eight bits.
 
     Raises:
         ModelError: If features differ too much.
     """
     if not (run / TRUST_FILE).is_file():
         return []
-    if difference is None:
-        return [
-            f"The promises of {run} are left out: they hold for its network in float, and eight "
-            f"bits change its probabilities."
-        ]
     card = card_type.read(run / CARD_FILE)
     try:
         record = TrustRecord.valid(run, card)
     except ModelError as error:
         return [f"The promises are left out. {error}"]
     exported = card_type.read(folder / CARD_FILE)
+    if difference is None:
+        return _promise_again(run, folder, engine, exported, record, data)
     record = record.for_engine(exported.model_sha256, difference)
     if record.familiarity is not None:
         network, _ = load_observed(run, card_type=card_type)
@@ -77,6 +79,35 @@ def export_promises(
             )
     record.write(folder)
     return []
+
+
+def _promise_again(
+    run: Path,
+    folder: Path,
+    engine: Format,
+    card: SemanticCard,
+    record: TrustRecord,
+    data: str | Path | None,
+) -> list[str]:
+    """Make promises of a network of eight bits; a note on what they rest on, or why there are none.
+
+    The temperature of the run stays.
+    """
+    told: list[str] = []
+    try:
+        if data is None:
+            raise DataError("Expected the data that they were made from; received none.")
+        flips = record.calibrated_with["flips"]
+        options = TrustOptions(**record.asked, flips=flips, on_message=told.append)
+        network = artifact_outputs(folder, engine, card, OWN)
+        again, _ = calibrated(run, network, card, data, options, temperature=False)
+        if again.split != record.split:
+            raise DataError(f"They were made from the split {record.split}; {data} has none.")
+    except (ConfigError, DataError) as error:
+        return [f"The promises are left out, because eight bits change probabilities. {error}"]
+    again.write(folder)
+    made = counted(again.cases, "case")
+    return [*told, f"The promises were made again for eight bits, from {made}."]
 
 
 def _difference(
