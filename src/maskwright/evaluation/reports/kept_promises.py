@@ -50,9 +50,9 @@ def check_table(checks: Sequence[Any], title_of: Callable[[Any], str], basis: st
         title="Promises",
         first="At most",
         columns=(
-            Column("In"),
+            Column("Cases", "cases"),
             Column("Confidence", "sure"),
-            Column("Cases", "cases", page_only=True),
+            Column("Number", page_only=True),
             Column("Realized", "realized", interval=True),
             Column("Verdict", "verdict"),
         ),
@@ -191,7 +191,7 @@ def _triple(values: np.ndarray) -> dict[str, Any]:
 
 def _shares(values: np.ndarray) -> str:
     """Share with its interval, `4.1 % (2 to 7.9 %)`."""
-    return _percent(values[0]) + (f" ({_span(values[1:])})" if _span(values[1:]) else "")
+    return _percent(values[0]) + (f" ({_span(values[1:])} %)" if _span(values[1:]) else "")
 
 
 def _percent(share: float) -> str:
@@ -199,6 +199,7 @@ def _percent(share: float) -> str:
 
 
 def _span(ends: np.ndarray) -> str:
+    """Interval in percent, empty where there is none."""
     if np.isnan(ends).any():
         return ""
-    return f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f} %"
+    return f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}"

@@ -32,9 +32,11 @@ def promised(promise: Promise) -> str:
 
 
 def reach(promise: Promised) -> str:
-    """How it is small: `on average`, or `9 of 10 cases`."""
+    """In which new cases it is small: `on average`, or `in 9 of 10`."""
     request = promise.request
-    return "on average" if request.tau is None else f"{share_of_cases(1 - request.level)} cases"
+    if request.tau is None:
+        return "on average"
+    return f"in {share_of_cases(1 - request.level).removesuffix(' of')}"
 
 
 def confidence(promise: Promised) -> str:
@@ -63,9 +65,9 @@ def promise_table(record: TrustRecord) -> Table:
         title="Promises",
         first="At most",
         columns=(
-            Column("In"),
-            Column("Confidence", "sure"),
             Column("Cases", "cases"),
+            Column("Confidence", "sure"),
+            Column("From", "from"),
             Column("Threshold", "threshold"),
             Column("Area", "area"),
         ),
