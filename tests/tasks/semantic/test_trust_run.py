@@ -197,6 +197,7 @@ def test_promises_that_do_not_reach_are_left_out_of_an_evaluation(run, data, tmp
     assert any("trust.npz differs" in c.text for c in evaluation.warnings)
 
 
+@pytest.mark.slow
 def test_promises_of_an_ensemble_need_the_members_as_they_were(trained, data, tmp_path):
     members = [tmp_path / name for name in "ab"]
     for member in members:
