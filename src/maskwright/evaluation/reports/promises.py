@@ -32,11 +32,11 @@ def promised(promise: Promise) -> str:
 
 
 def reach(promise: Promised) -> str:
-    """In which new cases it is small: `on average`, or `in 9 of 10`."""
+    """In which new cases it is small: `average` ones, or `9 of 10`."""
     request = promise.request
     if request.tau is None:
-        return "on average"
-    return f"in {share_of_cases(1 - request.level).removesuffix(' of')}"
+        return "average"
+    return share_of_cases(1 - request.level).removesuffix(" of")
 
 
 def confidence(promise: Promised) -> str:

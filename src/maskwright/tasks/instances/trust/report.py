@@ -32,9 +32,9 @@ def object_promise_table(record: ObjectTrust) -> Table:
         title="Promises",
         first="At most",
         columns=(
-            Column("In"),
-            Column("Confidence", "sure"),
             Column("Cases", "cases"),
+            Column("Confidence", "sure"),
+            Column("From", "from"),
             Column("Score from", "score"),
             Column("Cost", "cost"),
         ),
