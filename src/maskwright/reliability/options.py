@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.data.samples import CALIBRATION
-from maskwright.errors import ConfigError
+from maskwright.errors import ConfigError, ModelError
 from maskwright.export.ensemble import is_ensemble, read_members
 from maskwright.inference.predictor import Flips
 from maskwright.labels import Labels
@@ -18,6 +18,9 @@ EVERYTHING = "all"
 """In place of a split, all images that the model has not seen."""
 
 _BOUND_LEVEL = 0.1
+
+AGAIN = "run `maskwright trust` again"
+"""What to do about a record that does not fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,3 +142,23 @@ def first_difference(
         if calibrated.get(name) != used.get(name):
             return name, calibrated.get(name), used.get(name)
     return None
+
+
+def require_same_use(
+    path: Path, calibrated: tuple[str, Mapping[str, Any]], used: tuple[str, Mapping[str, Any]]
+) -> None:
+    """Raise `ModelError` where promises in a file do not hold for the way a model predicts.
+
+    `calibrated` is the checksum of the model and how it predicted then, `used` the same now.
+    """
+    if calibrated[0] != used[0]:
+        raise ModelError(
+            f"The promises in {path} are those of another model, which was trained on or "
+            f"replaced since: {AGAIN}."
+        )
+    if (difference := first_difference(calibrated[1], used[1])) is not None:
+        name, before, now = difference
+        raise ModelError(
+            f"The promises in {path} were made for {name} {before} and do not hold for {now}: "
+            f"predict as before, or {AGAIN}."
+        )

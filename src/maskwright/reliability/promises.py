@@ -186,6 +186,12 @@ def realized_loss(promise: Promise, curves: CaseCurves) -> np.ndarray:
     return shares if request.tau is None else exceeds(shares, request.tau)
 
 
+def basis_of(cases: int, split: str, is_approximate: bool) -> str:
+    """What all promises of a record rest on, and how far they reach."""
+    approximate = f"; {APPROXIMATE}" if is_approximate else ""
+    return f"From {counted(cases, 'case')} of the split {split}{approximate}. Each promise {REACH}."
+
+
 def percent(share: float) -> str:
     """Share as a percentage, without digits that say nothing: 5 %, 2.5 %."""
     return f"{100 * share:.4g} %"

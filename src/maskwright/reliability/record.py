@@ -1,7 +1,8 @@
 """`TrustRecord`: promises and doubts of a model, as trust.json and trust.npz beside its card."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -21,12 +22,11 @@ from maskwright.model_card import checksum
 from maskwright.reliability.class_trust import ClassTrust
 from maskwright.reliability.familiarity import Familiarity, FamiliarityModel
 from maskwright.reliability.mask_quality import QualityModel, lower_bound
-from maskwright.reliability.options import calibrated_with, first_difference
+from maskwright.reliability.options import AGAIN, calibrated_with, require_same_use
 from maskwright.reliability.promises import REACH, Promise
 
-_FORMAT_VERSION = 1
-AGAIN = "run `maskwright trust` again"
-"""What to do about a record that does not fit."""
+FORMAT_VERSION = 1
+"""Of every trust.json."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -146,7 +146,7 @@ class TrustRecord:
         with atomic_write(folder / ARRAYS_FILE) as beside, beside.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         digest = checksum(folder / ARRAYS_FILE)
-        content = {"format_version": _FORMAT_VERSION, "arrays_sha256": digest, **self.to_dict()}
+        content = {"format_version": FORMAT_VERSION, "arrays_sha256": digest, **self.to_dict()}
         write_text(folder / TRUST_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
     @classmethod
@@ -171,13 +171,7 @@ class TrustRecord:
     def read(cls, folder: str | Path) -> Self:
         """Record in the folder of a model; `ModelError` where a file is missing or damaged."""
         path = Path(folder) / TRUST_FILE
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            if (version := values.pop("format_version")) != _FORMAT_VERSION:
-                raise ModelError(
-                    f"{path} has the format version {version!r}; this version of Maskwright reads "
-                    f"{_FORMAT_VERSION}: {AGAIN}."
-                )
+        with reading_record(path) as values:
             digest, arrays_file = values.pop("arrays_sha256"), path.with_name(ARRAYS_FILE)
             if not arrays_file.is_file() or checksum(arrays_file) != digest:
                 raise ModelError(
@@ -185,33 +179,6 @@ class TrustRecord:
                     f"is missing: copy both again, or {AGAIN}."
                 )
             return cls(**_parsed(values, read_arrays(arrays_file, ModelError)))
-        except ModelError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, MaskwrightError) as error:
-            reason = type(error).__name__ if isinstance(error, ValidationError) else error
-            raise ModelError(
-                f"{path} is no record of promises ({reason}): copy it again, or {AGAIN}."
-            ) from None
-
-
-def require_same_use(
-    path: Path, calibrated: tuple[str, Mapping[str, Any]], used: tuple[str, Mapping[str, Any]]
-) -> None:
-    """Raise `ModelError` where promises in a file do not hold for the way a model predicts.
-
-    `calibrated` is the checksum of the model and how it predicted then, `used` the same now.
-    """
-    if calibrated[0] != used[0]:
-        raise ModelError(
-            f"The promises in {path} are those of another model, which was trained on or "
-            f"replaced since: {AGAIN}."
-        )
-    if (difference := first_difference(calibrated[1], used[1])) is not None:
-        name, before, now = difference
-        raise ModelError(
-            f"The promises in {path} were made for {name} {before} and do not hold for {now}: "
-            f"predict as before, or {AGAIN}."
-        )
 
 
 def _parsed(values: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -233,3 +200,23 @@ def _parsed(values: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[st
         model["residual"] = float(model["residual"])
         familiarity = Familiarity(FamiliarityModel(**model), arrays["distances"], arrays["cases"])
     return {**values, "quality": quality, "familiarity": familiarity}
+
+
+@contextmanager
+def reading_record(path: Path) -> Iterator[dict[str, Any]]:
+    """Values of a trust.json; what they do not fit, in the body too, becomes a `ModelError`."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if (version := values.pop("format_version")) != FORMAT_VERSION:
+            raise ModelError(
+                f"{path} has the format version {version!r}; this version of Maskwright reads "
+                f"{FORMAT_VERSION}: {AGAIN}."
+            )
+        yield values
+    except ModelError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, MaskwrightError) as error:
+        reason = type(error).__name__ if isinstance(error, ValidationError) else error
+        raise ModelError(
+            f"{path} is no record of promises ({reason}): copy it again, or {AGAIN}."
+        ) from None

@@ -8,16 +8,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from maskwright.data.samples import counted
-from maskwright.errors import MaskwrightError, ModelError
+from maskwright.errors import ModelError
 from maskwright.imageio import write_text
 from maskwright.model_card import TRUST_FILE
-from maskwright.reliability.promises import APPROXIMATE, REACH
-from maskwright.reliability.record import AGAIN, require_same_use
-
-_FORMAT_VERSION = 1
+from maskwright.reliability.options import AGAIN, require_same_use
+from maskwright.reliability.promises import basis_of
+from maskwright.reliability.record import FORMAT_VERSION, reading_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +60,7 @@ class PlainTrust:
     @property
     def basis(self) -> str:
         """What all promises rest on, and how far they reach."""
-        approximate = f"; {APPROXIMATE}" if self.is_approximate else ""
-        return (
-            f"From {counted(self.cases, 'case')} of the split {self.split}{approximate}. Each "
-            f"promise {REACH}."
-        )
+        return basis_of(self.cases, self.split, self.is_approximate)
 
     def check(self, path: Path, model_sha256: str, used: Mapping[str, Any]) -> None:
         """Raise `ModelError` where the promises do not hold for the way the model predicts.
@@ -84,20 +78,14 @@ class PlainTrust:
 
     def write(self, folder: Path) -> None:
         """Write trust.json, in one step."""
-        content = {"format_version": _FORMAT_VERSION, **self.to_dict()}
+        content = {"format_version": FORMAT_VERSION, **self.to_dict()}
         write_text(folder / TRUST_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
         """Record in the folder of a model; `ModelError` where it is missing or damaged."""
         path = Path(folder) / TRUST_FILE
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            if (version := values.pop("format_version")) != _FORMAT_VERSION:
-                raise ModelError(
-                    f"{path} has the format version {version!r}; this version of Maskwright reads "
-                    f"{_FORMAT_VERSION}: {AGAIN}."
-                )
+        with reading_record(path) as values:
             if (task := values.pop("task", None)) != cls.task:
                 raise ModelError(
                     f"Expected promises of the task {cls.task} in {path}; received {task!r}: "
@@ -105,10 +93,3 @@ class PlainTrust:
                 )
             del values["sentences"]
             return TypeAdapter(cls).validate_python(values)
-        except ModelError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, MaskwrightError) as error:
-            reason = type(error).__name__ if isinstance(error, ValidationError) else error
-            raise ModelError(
-                f"{path} is no record of promises ({reason}): copy it again, or {AGAIN}."
-            ) from None

@@ -2,13 +2,11 @@
 
 from typing import Protocol
 
-from maskwright.data.samples import counted
 from maskwright.evaluation.reports.parts import Column, Row, Table, TableCell
 from maskwright.reliability.promises import (
-    APPROXIMATE,
-    REACH,
     Promise,
     PromiseRequest,
+    basis_of,
     percent,
     share_of_cases,
 )
@@ -79,8 +77,4 @@ def promise_table(record: TrustRecord) -> Table:
 
 def promise_basis(record: TrustRecord) -> str:
     """What promises rest on, and how far they reach."""
-    approximate = f"; {APPROXIMATE}" if record.is_approximate else ""
-    return (
-        f"From {counted(record.cases, 'case')} of the split {record.split}{approximate}. Each "
-        f"promise {REACH}."
-    )
+    return basis_of(record.cases, record.split, record.is_approximate)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from maskwright.errors import ModelError
 from maskwright.model_card import TRUST_FILE, RegionCard
-from maskwright.reliability.record import require_same_use
+from maskwright.reliability.options import require_same_use
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.trust.answer_sets import AnswerSets
 from maskwright.tasks.trust_file import PlainTrust
