@@ -4,6 +4,7 @@
 # make test-all  all tests, and how much of src they run; before every release
 # make check     format, lint, types, then the tests
 # make bench     the races against other programs; DATA=… for other data than the built-in
+# make docs      the documentation as a site, in build/docs
 # make lock      requirements/dev.txt anew from pyproject.toml
 
 # The first of these that runs and is Python 3.11, 3.12 or 3.13. Another: make PYTHON=…
@@ -21,7 +22,7 @@ SECONDS ?= 150
 SIZE ?= 128
 ENCODER_WEIGHTS ?=
 
-.PHONY: env demo test test-all check style bench lock
+.PHONY: env demo test test-all check style docs bench lock
 
 env: $(COMPLETE)
 
@@ -59,6 +60,10 @@ style: env
 check: style
 	$(MAKE) test
 
+docs: env
+	$(BIN)/python -m sphinx -E -b html -q -W --keep-going -d build/doctrees docs build/docs
+	@echo "open build/docs/index.html"
+
 bench: env $(if $(filter runs/bench-data,$(DATA)),runs/bench-data/data.yaml) runs/bench-model
 	$(BIN)/python benchmarks/race.py "$(DATA)" --seconds $(SECONDS) --size $(SIZE) \
 		$(if $(ENCODER_WEIGHTS),--encoder-weights "$(ENCODER_WEIGHTS)")
@@ -83,5 +88,5 @@ lock:
 	"$(PYTHON)" -m venv "$$place"; \
 	"$$place/bin/pip" install --quiet --disable-pip-version-check uv; \
 	"$$place/bin/uv" pip compile --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --extra cpu --extra distributed --extra geo --extra hpo --extra litert --extra medical --extra onnx --extra openvino --extra serve --extra tfds --extra track --extra wsi --group dev \
+		--no-emit-index-url --no-header --extra cpu --extra distributed --extra geo --extra hpo --extra litert --extra medical --extra onnx --extra openvino --extra serve --extra tensorboard --extra tfds --extra wsi --group dev \
 		pyproject.toml -o requirements/dev.txt --quiet

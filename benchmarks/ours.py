@@ -24,14 +24,16 @@ MODELS = {
 }
 
 
-def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
-    """Train on arrays for the seconds of the task; the model and where its training ended."""
+def run_ours(train: Arrays, settings: Settings, encoder: str | None) -> tuple[keras.Model, State]:
+    """Train on arrays for the seconds of the task; the model and where its training ended.
+
+    Another `encoder` than that of the others starts from its own ImageNet weights.
+    """
     keras.utils.set_random_seed(settings.seed)
-    changes = {
-        "encoder_weights": settings.encoder_weights,
-        "seed": settings.seed,
-        **MODELS[settings.model],
-    }
+    weights = {"encoder": "mobilenet_v2", "encoder_weights": settings.encoder_weights}
+    if encoder is not None:
+        weights = {"encoder": encoder, "encoder_weights": "imagenet"}
+    changes = {**weights, "seed": settings.seed, **MODELS[settings.model]}
     config = read_config(None, changes, TrainConfig)
     model = describe_model(config, train, settings.num_classes).build()
     work = TrainingLoop(
@@ -52,18 +54,19 @@ def run_ours(train: Arrays, settings: Settings) -> tuple[keras.Model, State]:
     return model, work.run()
 
 
-def main(folder: Path) -> None:
-    """Train, predict and hand in."""
+def main(folder: Path, encoder: str | None = None) -> None:
+    """Train, predict and hand in, as `ours` or, with an encoder of its own, `ours_ENCODER`."""
     task = read_task(folder)
     train = Arrays.from_numpy(task.train_images, task.train_labels)
-    model, state = run_ours(train, task.settings)
+    model, state = run_ours(train, task.settings, encoder)
     images = task.test_images.astype(np.float32)
     labels = [
         np.argmax(model.predict_on_batch(images[i : i + 8]), axis=-1)
         for i in range(0, len(images), 8)
     ]
-    write_result(folder, "ours", np.concatenate(labels), state.step, state.seconds)
+    name = "ours" if encoder is None else f"ours_{encoder}"
+    write_result(folder, name, np.concatenate(labels), state.step, state.seconds)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -5,7 +5,8 @@
 trains ours, the TensorFlow tutorial's recipe (tutorial.py) and segmentation_models.pytorch
 (smp_worker.py) one after the other, each in a process of its own, scores all of them at the working
 size on the same test images, and prints one line of JSON on standard output. Everything that is not
-in the test split is trained on: nobody needs a validation split here.
+in the test split is trained on: nobody needs a validation split here. `--encoder NAME` adds ours on
+another encoder, such as efficientnet_lite0, with ImageNet weights of its own.
 """
 
 import argparse
@@ -183,7 +184,8 @@ def smp_python() -> Path:
 
 
 def run_racer(name: str, folder: Path) -> None:
-    """Run one racer on a prepared task, in a process of its own.
+    """Run one racer on a prepared task, in a process of its own; `ours_ENCODER` is ours on another
+    encoder.
 
     Raises:
         MaskwrightError: If it fails.
@@ -191,9 +193,9 @@ def run_racer(name: str, folder: Path) -> None:
     python = smp_python() if name == "smp" else Path(sys.executable)
     print(f"{name} is training …", file=sys.stderr)
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}
-    ended = subprocess.run(
-        [python, HERE / RACERS[name], folder], check=False, stdout=sys.stderr, env=environment
-    )
+    racer, _, encoder = name.partition("_")
+    command = [python, HERE / RACERS[racer], folder, *([encoder] if encoder else [])]
+    ended = subprocess.run(command, check=False, stdout=sys.stderr, env=environment)
     if ended.returncode:
         raise MaskwrightError(
             f"Racer {name} ended with code {ended.returncode}; what it said stands above."
@@ -215,6 +217,8 @@ def race(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Run the whole race; racer → scores."""
     size = parse_size(arguments.size)
     racers = parse_racers(arguments.only)
+    if arguments.encoder:
+        racers.insert(1 if "ours" in racers else 0, f"ours_{arguments.encoder}")
     if arguments.seconds <= 0:
         raise ConfigError(f"Expected --seconds above 0, received {arguments.seconds:g}.")
     weights = arguments.encoder_weights
@@ -243,6 +247,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=150, help="training time of each")
     parser.add_argument("--size", default="128", help="working size in pixels, 128 or 240x320")
     parser.add_argument("--encoder-weights", help="Keras file of MobileNetV2 1.0 without its top")
+    parser.add_argument("--encoder", help="add ours on this encoder and its own ImageNet weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--model", choices=("default", "deeplab_v3_plus"), default="default", help="of ours and smp"

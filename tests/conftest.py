@@ -2,6 +2,7 @@
 order of the files.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -32,6 +33,18 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {Path(__file__).parent / name: at for at, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stored_weights(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The default encoder has weights wherever the tests run, so that no test asks the network.
+
+    They are stored by name alone: tests start from no weights, or from files of their own.
+    """
+    home = tmp_path_factory.mktemp("keras")
+    (home / "models").mkdir()
+    (home / "models" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5").touch()
+    os.environ["KERAS_HOME"] = str(home)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ LABELS = Labels.create(("background", "disc"))
 NETWORK = {"num_classes": 1, "encoder_name": "plain", "encoder_widths": [4, 8, 8, 8]}
 
 
-def promised_run(folder):
+def promised_run(folder, size=(32, 32), tile=None):
     """Folder of a run of masks of discs, as large as half of an image, and its promises."""
     folder.mkdir(parents=True)
     blueprint = Blueprint("segmenter", NETWORK | {"decoder_name": "unet"}, {"seed": 1})
@@ -32,8 +32,8 @@ def promised_run(folder):
     (folder / "network.json").write_text(blueprint.to_json(), encoding="utf-8")
     card = SemanticCard(
         labels=LABELS,
-        size=(32, 32),
-        tile=None,
+        size=size,
+        tile=tile,
         threshold=0.5,
         symmetries=("horizontal_flip",),
         **{"channels": 3, "dtype": "uint8", "version": "0", "data": "d"},
@@ -59,7 +59,7 @@ def promised_run(folder):
             n=CASES,
             threshold=threshold,
         )
-        for side, threshold in (("missed", low), ("missed", 0.9 * middle), ("false", high))
+        for side, threshold in (("missed", low), ("missed", (low + middle) / 2), ("false", high))
     )
     rule = AcceptRule(threshold=0.2, need=0.1, level=0.1, delta=0.05, n=CASES, coverage=1.0)
     known = ClassTrust(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.imageio import write_image
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.labels import Labels
 from maskwright.model_card import RegionCard, SemanticCard
 from maskwright.tasks.regions.case_model import case_model

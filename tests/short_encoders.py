@@ -9,7 +9,8 @@ import keras
 import pytest
 
 from maskwright.models.encoders import FAMILIES
-from maskwright.models.encoders.scratch import MIX_TRANSFORMERS, RESNETS
+from maskwright.models.encoders.resnet import RESNETS
+from maskwright.models.encoders.scratch import MIX_TRANSFORMERS
 
 
 def shorten_convnext(monkeypatch: pytest.MonkeyPatch) -> Callable[..., keras.Model]:

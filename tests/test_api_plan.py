@@ -41,13 +41,21 @@ def test_without_measuring_no_network_is_built(data):
 
 def test_weights_that_cannot_be_downloaded_are_planned_without(data, monkeypatch):
     def closed(*args, **kwargs):
-        raise ModelError("no way out")
+        raise ModelError("The weights cannot be downloaded.")
 
     monkeypatch.setattr("maskwright.models.encoder", closed)
-    made = api.plan(data, measure=False)
-    assert made.settings["encoder"] == "plain"
-    reason = next(choice.reason for choice in made.choices if choice.key == "encoder")
+    made = api.plan(data, measure=False, encoder="vgg16")
+    assert made.settings["encoder_weights"] is None
+    reason = next(choice.reason for choice in made.choices if choice.key == "encoder_weights")
     assert "cannot be downloaded" in reason
+
+
+def test_a_closed_machine_is_planned_with_the_encoder_that_is_installed(data, monkeypatch):
+    told = ("efficientnet_lite0", "They cannot be downloaded.")
+    monkeypatch.setattr("maskwright.models.encoders.published.default_encoder", lambda: told)
+    made = api.plan(data, measure=False)
+    assert made.settings["encoder"] == "efficientnet_lite0"
+    assert made.settings["encoder_weights"] == "imagenet"
 
 
 def test_settings_by_hand_are_checked_and_kept(data):

@@ -54,6 +54,20 @@ def deep_cases(folder, count=10):
     return folder
 
 
+def test_a_plan_and_a_run_without_one_follow_the_regions(discs, tmp_path):
+    path = tmp_path / "plan.yaml"
+    planned = maskwright.plan_regions(discs, path, positive="bright", encoder_weights=None)
+    # Of sixteen images, too few bright ones are to learn from for pixels.
+    assert (planned.settings["pixels"], planned.settings["unit"]) == (False, "image")
+    assert "images to learn from are" in path.read_text()
+    told = []
+    settings = {"positive": "bright", "variants": 1, "previews": 0, "epochs": 1}
+    maskwright.train_regions(discs, tmp_path / "a", on_message=told.append, **settings)
+    assert any(text.startswith("pixels=false: Only") for text in told)
+    run = maskwright.train_regions(discs, tmp_path / "b", plan=path, epochs=1, previews=0)
+    assert RegionCard.read(run.folder / "model_card.json").unit == "image"
+
+
 def test_cases_of_several_images_in_sixteen_bits_and_five_channels(tmp_path):
     data = deep_cases(tmp_path / "data")
     told = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -74,4 +75,7 @@ def test_verbs_check_their_arguments_before_anything_is_done(verb, args, given, 
 
 
 def test_every_verb_checks_its_arguments():
-    assert all(hasattr(getattr(maskwright, verb), "__wrapped__") for verb in maskwright.__all__)
+    named = [getattr(maskwright, name) for name in maskwright.__all__]
+    verbs = [each for each in named if not isinstance(each, ModuleType)]
+    assert len(verbs) > 20
+    assert all(hasattr(verb, "__wrapped__") for verb in verbs)

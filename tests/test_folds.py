@@ -109,6 +109,25 @@ def test_an_ensemble_of_any_runs(joined, tmp_path):
         maskwright.ensemble([tmp_path / "none"], tmp_path / "other")
 
 
+def test_on_a_closed_machine_all_folds_have_the_encoder_that_is_installed(
+    data, tmp_path, monkeypatch
+):
+    told = ("efficientnet_lite0", "The weights cannot be downloaded.")
+    monkeypatch.setattr("maskwright.models.encoders.published.default_encoder", lambda: told)
+    module = import_module("maskwright.api.cross_validation")
+    trained, messages = [], []
+
+    def train(data, run, **settings):
+        trained.append(settings["encoder"])
+        raise ConfigError("Stop here.")
+
+    monkeypatch.setattr(module, "train", train)
+    with pytest.raises(ConfigError, match="Stop here"):
+        maskwright.cross_validate(data, tmp_path / "cv", folds=2, on_message=messages.append)
+    assert trained == ["efficientnet_lite0"]
+    assert messages.count(told[1]) == 1
+
+
 def test_awkward_requests_end_in_a_sentence(data, joined, tmp_path):
     with pytest.raises(ConfigError, match="already holds a cross-validation"):
         maskwright.cross_validate(data, joined.folder, folds=2, epochs=1, **QUICK)

@@ -90,11 +90,11 @@ def test_the_other_score_is_that_of_the_same_weights(data, tmp_path, trainer):
 def test_stopped_and_resumed_it_is_the_same_search(data, tmp_path, trainer):
     trainer.fails[3] = StoppedError("Training was stopped by SIGINT.")
     with pytest.raises(StoppedError):
-        maskwright.search(data, tmp_path / "a", trials=10, vary=VARY)
-    maskwright.search(data, tmp_path / "a", trials=6, resume=True)
+        maskwright.search(data, tmp_path / "a", trials=6, vary=VARY)
+    maskwright.search(data, tmp_path / "a", trials=5, resume=True)
     # The same settings may be repeated.
-    parts = maskwright.search(data, tmp_path / "a", trials=10, resume=True, vary=VARY)
-    whole = maskwright.search(data, tmp_path / "b", trials=10, vary=VARY)
+    parts = maskwright.search(data, tmp_path / "a", trials=6, resume=True, vary=VARY)
+    whole = maskwright.search(data, tmp_path / "b", trials=6, vary=VARY)
     assert parts.trials == whole.trials
     other = maskwright.search(data, tmp_path / "c", trials=2, vary=VARY, seed=1)
     assert other.trials[1].values != whole.trials[1].values

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SCRATCH = (
-    *("plain", "residual", "resnet18", "resnet34"),
+    *("plain", "residual", "resnet18", "resnet34", "resnet50_v1_5"),
     *("mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5"),
 )
-"""Encoders without published weights; all others are those of `keras.applications`."""
+"""Encoders without published weights; all others are those of `keras.applications`, and
+EfficientNet-Lite."""
 
 SEGMENTER = "segmenter"
 """Builder of an encoder with a decoder, `models.SegmenterSpec`."""

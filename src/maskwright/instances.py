@@ -161,7 +161,7 @@ class Instances:
 
     def take(self, indices: Sequence[int] | np.ndarray) -> "Instances":
         """The objects at some indices, or where a bool array `(n,)` is true."""
-        places = np.arange(len(self))[np.asarray(indices)]
+        places = np.arange(len(self))[np.asarray(indices, None if len(indices) else int)]
         return Instances(
             self.size,
             self.labels[places],

@@ -12,11 +12,20 @@ RegionKind = Literal["components", "instances", "whole"]
 """Definition of a region: a connected component, a pixel value, or all foreground."""
 Outside = Literal["kept", "darkened", "removed", "channel"]
 """Treatment of the pixels of a crop outside the mask."""
-InstanceMethod = Literal["centers", "mask_rcnn"]
-"""Instance segmentation: a watershed on predicted centers and distances, or Mask R-CNN."""
+InstanceMethod = Literal["centers", "condinst", "mask_rcnn"]
+"""Instance segmentation: a watershed on predicted centers and distances, CondInst, Mask R-CNN."""
+MASK_STRIDE = 4
+"""Stride of the masks of a CondInst, px."""
+PIXEL_STRIDE = 2
+"""Stride of the classes of pixels that refine its outlines, px."""
+DETECTORS: tuple[InstanceMethod, ...] = ("condinst", "mask_rcnn")
+"""Methods that predict each object alone, with networks of their own."""
 Symmetry = Literal["horizontal_flip", "vertical_flip", "rotation"]
 """A change of training images that the answer is to follow; rotation is by 90 degrees or more."""
+Tracker = Literal["tensorboard", "mlflow", "wandb"]
+"""Where a training run is logged, besides its own files."""
 Format = Literal["keras", "savedmodel", "onnx", "openvino", "litert"]
+CardFormat = Literal["huggingface", "bioimageio"]
 """Inference engine of an exported model."""
 Engine = Literal["local", "ray"]
 """Where the images of a folder are processed: this process, or a Ray cluster."""

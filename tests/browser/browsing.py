@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 800, "height": 1000}
+# Addresses of servers that have stopped: a page that is still open may ask for them once more.
+STOPPED: set[str] = set()
 
 
 @contextmanager
@@ -14,7 +16,10 @@ def served(app) -> Iterator[str]:
     from maskwright.serving import ServerLimits, bind, run_in_thread
 
     with run_in_thread(app, bind("127.0.0.1", 0), ServerLimits()) as port:
-        yield f"http://127.0.0.1:{port}/"
+        address = f"http://127.0.0.1:{port}/"
+        STOPPED.discard(address)
+        yield address
+    STOPPED.add(address)
 
 
 class Injected:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from browser_models import browser_models
-from browsing import WIDE, served
+from browsing import STOPPED, WIDE, served
 
 from maskwright.serving import create_app
 
@@ -60,6 +60,7 @@ def open_page(browser):
 
         def heard(message):
             known = any(text in message.text for text in allowed)
+            known |= home in STOPPED and "net::ERR_" in message.text
             if message.type in ("error", "warning") and not known:
                 wrong.append(f"console: {message.text}")
 

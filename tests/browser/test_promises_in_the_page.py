@@ -7,8 +7,10 @@ from test_page import show
 
 from drawing_doubts import doubtful
 from drawing_promises import CASES, promised_run
-from made_up_models import masks
+from made_up_models import classifier, masks, two_squares
 from maskwright.serving import ModelRegistry, create_app
+from maskwright.tasks.regions import serving as regions
+from maskwright.tasks.regions.trust.answer_sets import AnswerPromise, AnswerSets
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -19,6 +21,12 @@ def site(tmp_path_factory):
     models = ModelRegistry({"discs": run})
     models.add(models._open("discs", run, prepare=False))
     models.add(masks("others"))
+    promises = [
+        AnswerPromise(name=n, level=0.1, n=9, threshold=0.0, is_shared=False, referred=0.0)
+        for n in ("dull", "bright")
+    ]
+    answers = {"predicted": AnswerSets(unit="region", promises=(promises[0], promises[1]))}
+    models.add(regions.as_served("spots", classifier(), masks("masks").masks, answers))
     with served(create_app(models, on_record=lambda _: None)) as address:
         yield address
 
@@ -47,3 +55,11 @@ def test_promises_are_said_and_drawn_and_the_most_doubtful_image_comes_first(sit
     expect(names.first).to_have_text("usual.png")
     page.locator("#sort-doubt").click()
     expect(names.first).to_have_text("noise.png")
+
+
+def test_answers_of_decisions_are_said_with_how_often_they_are_right(site, open_page):
+    page = open_page(site)
+    show(page, "spots", name="squares.png", image=two_squares())
+    expect(page.locator("#answers li")).to_have_text(
+        "Answer: refer (dull or bright) — in 9 of 10 new cases the right answer is in this set"
+    )

@@ -27,8 +27,8 @@ def trained(data, tmp_path_factory):
     from maskwright import train
 
     out = tmp_path_factory.mktemp("runs") / "run"
-    settings = {"encoder": "plain", "encoder_widths": (4, 8), "batch_size": 4, "tensorboard": True}
-    train(data, out, epochs=2, **settings)
+    settings = {"encoder": "plain", "encoder_widths": (4, 8), "batch_size": 4}
+    train(data, out, epochs=2, track="tensorboard", **settings)
     return out
 
 
@@ -71,7 +71,7 @@ def test_a_run_holds_all_that_repeats_it(trained):
     assert names >= {
         *("plan.yaml", "model_card.json", "model.keras", "history.csv", "curves.png", "previews"),
         *("checkpoints", "environment.json", "model.txt", "model.png", "tensorboard"),
-        "progress.json",
+        *("progress.json", "tracking.json"),
     }
     assert len(list((trained / "previews").iterdir())) == 2
     assert list((trained / "tensorboard").rglob("events*"))
@@ -133,6 +133,12 @@ def test_predict_works_by_windows_where_asked_to(run, trained, tmp_path):
             "Expected a loss made of ce, focal",
         ),
         (("train", "{data}", "-o", "new", "--set", "encoder_weights=no.h5"), 1, "no file no.h5"),
+        (("train", "{data}", "-o", "new", "--from", "nowhere"), 1, "no such folder or file"),
+        (
+            ("train", "{data}", "-o", "new", "--from", "{run}", "--set", "decoder=unet"),
+            2,
+            "decoder is light there and unet here",
+        ),
         (("evaluate", "nowhere", "{data}"), 1, "finished run"),
         (("evaluate", "{run}", "{data}", "--split", "night"), 1, "no split 'night'"),
         (("predict", "{run}", "nothing-here", "-o", "out"), 1, "No image found"),

@@ -1,8 +1,11 @@
 import json
 
+import pytest
+
 from maskwright.data.synthetic.datasets import write_dataset
 
 
+@pytest.mark.slow
 def test_the_command_searches_and_goes_on(run, tmp_path):
     data, out = tmp_path / "data", tmp_path / "search"
     write_dataset(data, num_images=8, size=32)

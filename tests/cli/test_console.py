@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from maskwright.cli.console import print_message
-from maskwright.export.engines import quiet_stderr
+from maskwright.quiet import quiet_stderr
 
 WARNS = """
 import sys, warnings

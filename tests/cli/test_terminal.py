@@ -24,4 +24,4 @@ def test_names_that_a_terminal_cannot_show_are_escaped(tmp_path, encoding):
         check=False,
     )
     assert b"Traceback" not in done.stderr, done.stderr.decode()
-    assert b"\\u015f\\udcff" in done.stdout
+    assert b"\\u015f\\udcff" in done.stdout.replace(b"\n", b"")  # wrapped anywhere

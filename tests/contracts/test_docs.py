@@ -4,6 +4,8 @@ import ast
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args, is_typeddict
 
@@ -15,8 +17,10 @@ from maskwright.cli.app import app
 from maskwright.config import RegionConfig, TrainConfig
 
 ROOT = Path(maskwright.__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
-TEXTS = {path.name: path.read_text(encoding="utf-8") for path in PAGES if path.exists()}
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+TEXTS = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in PAGES if path.exists()
+}
 COMMANDS = typer.main.get_command(app).commands
 SETTINGS = TrainConfig.model_fields.keys() | RegionConfig.model_fields.keys()
 
@@ -96,13 +100,26 @@ def test_python_examples_use_names_that_exist(page):
 
 @each_page
 def test_links_lead_to_files_and_headings(page):
-    folder = next(path.parent for path in PAGES if path.name == page)
+    folder = (ROOT / page).parent
     for link in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]):
         if link.startswith("http"):
             continue
         name, _, anchor = link.partition("#")
-        target = folder / name if name else folder / page
+        target = folder / name if name else ROOT / page
         assert target.exists(), link
         headings = re.findall(r"^#+ (.*)", target.read_text("utf-8") if anchor else "", re.M)
         slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
         assert anchor in slugs | {""}, link
+
+
+def test_the_site_is_built_without_a_warning(tmp_path):
+    pytest.importorskip("sphinx", reason="Sphinx is not installed")
+    options = ("-b", "html", "-q", "-W", "--keep-going", "-d", tmp_path / "doctrees")
+    command = [sys.executable, "-m", "sphinx", *options, ROOT / "docs", tmp_path / "site"]
+    built = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr[-3000:]
+    page = (tmp_path / "site" / "reference" / "functions.html").read_text("utf-8")
+    assert all(f"maskwright.{verb}" in page for verb in ("train", "evaluate", "predict"))
+    assert "--calibration-share" in (tmp_path / "site" / "reference" / "commands.html").read_text()
+    loaded = re.findall(r'(?:src|href)="(https?://[^"]+\.(?:js|css|woff2?|png|svg))"', page)
+    assert loaded == []

@@ -16,6 +16,7 @@ from short_encoders import shorten_convnext, shorten_scratch
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 # Of every kind of layer there is, as short as it can be; `slow` goes through all at full length.
 MOBILENET_TAPS = {2: "block_1_expand_relu", 4: "block_3_expand_relu", 8: "block_6_expand_relu"}
+LITE_TAPS = {2: "block1_expand_relu", 4: "block3_expand_relu", 8: "block5_expand_relu"}
 KINDS = {
     "residual": {"encoder_widths": (4, 4, 8, 8)},
     "resnet18": {},
@@ -23,6 +24,7 @@ KINDS = {
     "mobilenet_v2": {"alpha": 0.35, "taps": MOBILENET_TAPS},
     "vgg16": {"taps": {1: "block1_conv2", 2: "block2_conv2", 4: "block3_conv3"}},
     "convnext_tiny": {},
+    "efficientnet_lite0": {"taps": LITE_TAPS},
 }
 
 

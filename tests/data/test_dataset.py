@@ -224,7 +224,7 @@ def test_components_of_binary_masks_can_be_objects(tmp_path):
     for number in range(8):
         draw(data / "images" / f"{number}.png", np.zeros((8, 9, 3), np.uint8))
     plain = open_dataset(data)
-    with pytest.raises(DataError, match=r"store classes.*`objects: components` in data.yaml"):
+    with pytest.raises(DataError, match=r"store classes.*`objects: components` makes"):
         plain.read_instances(plain.samples[0])
     (data / "data.yaml").write_text("objects: components")
     dataset = open_dataset(data)

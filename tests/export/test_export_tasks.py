@@ -217,6 +217,8 @@ def test_a_mask_rcnn_is_built_again_from_its_arrays(tmp_path):
         mask_layers=1,
         mask_width=4,
         samples=1,
+        aligned=False,
+        nearest=True,
         hidden=4,
         detections=6,
     )
@@ -339,8 +341,9 @@ def test_what_cannot_be_done_is_told(exported, made, tmp_path):
     ):
         with pytest.raises(ConfigError, match="into which nothing is written; name a folder"):
             evaluate(model, made / "images")
+    given = {"segmenter": str(pipeline), "encoder": "plain"}
     with pytest.raises(ConfigError, match="give the run that it was made from as the"):
-        maskwright.train_regions(made / "images", tmp_path / "run", segmenter=str(pipeline))
+        maskwright.train_regions(made / "images", tmp_path / "run", **given)
     with pytest.raises(ConfigError, match="compared on drawn regions; leave out the data set"):
         maskwright.export_model(made / "pipeline", tmp_path / "x", format="onnx", data=made)
     old = shutil.copytree(made / "pipeline", tmp_path / "old")

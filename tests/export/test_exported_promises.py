@@ -72,7 +72,9 @@ def test_eight_bits_make_the_promises_again_from_the_same_data(made, tmp_path, m
     draw_doubts(data, train=6, val=2, calibration=20)
     model = tmp_path / "model"
     exported = maskwright.export_model(made / "run", model, format="onnx", data=data, int8=True)
-    assert exported.notes[-1] == "The promises were made again for eight bits, from 20 cases."
+    assert exported.notes[-1] == (
+        "The promises were made again, from 20 cases, because eight bits change probabilities."
+    )
     record = TrustRecord.read(model)
     assert [p.request.side for p in record.promises] == ["missed", "missed", "false", "false"]
     assert record.familiarity is not None

@@ -11,7 +11,7 @@ EXPORTED = ("keras", "savedmodel", "openvino", "litert")
 @pytest.mark.parametrize(
     ("inputs", "kinds"),
     [
-        (500, [name for name in KINDS if name not in EXPORTED]),
+        (200, [name for name in KINDS if name not in EXPORTED]),
         pytest.param(20_000, list(KINDS), marks=pytest.mark.slow),
     ],
 )

@@ -11,9 +11,10 @@ from drawing_masks import card, draw, predict_folder
 
 from drawing_regions import QUICK, draw_discs
 from maskwright import api
+from maskwright.cluster import MARKER, Share, shares
 from maskwright.errors import ConfigError
 from maskwright.export.listing import write_listing
-from maskwright.inference.cluster import MARKER, Share, Worker, shares
+from maskwright.inference.cluster import Worker
 from maskwright.inference.folder_plan import FolderOptions
 from maskwright.inference.manifest import Manifest
 from maskwright.inference.output_paths import Job, WorkItem

@@ -14,6 +14,7 @@ from maskwright.imageio import read_mask
 from maskwright.imageio.windows import open_windows
 from maskwright.inference.large import partial_mask as panels
 from maskwright.inference.large import predict_large as large
+from maskwright.inference.large import shrink
 from maskwright.inference.large.partial_mask import LargeOptions
 from maskwright.inference.large.predict_large import is_large, predict_large
 from maskwright.inference.large.stripes import out_of_memory
@@ -64,7 +65,7 @@ def image(tmp_path_factory):
 )
 def test_labels_are_those_of_the_whole_image(tmp_path, monkeypatch, image, changes):
     monkeypatch.setattr(panels, "_PANEL_BYTES", 1)  # panels as narrow as can be
-    monkeypatch.setattr(large, "_BAND_PIXELS", 20_000)
+    monkeypatch.setattr(shrink, "_BAND_PIXELS", 20_000)
     model = predictor(**changes)
     mask = tmp_path / "mask.tif"
     done = []

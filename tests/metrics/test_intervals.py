@@ -75,6 +75,10 @@ def test_means_over_images_rest_on_the_cases_that_have_a_value():
     low, high = mean_interval(values, range(7))
     assert low < np.nanmean(values) < high
     assert np.isnan(mean_interval(np.full((8, 2), np.nan), range(8))).all()
+    # Of ten equal values, as many other cases as go unseen in 97.5 % may have any: 0.025 ** 0.1.
+    unseen = 1 - 0.025**0.1
+    alike = mean_interval(np.full(10, 0.8), range(10))
+    np.testing.assert_allclose(alike, [0.8 * (1 - unseen), 0.8 + 0.2 * unseen])
 
 
 @pytest.mark.parametrize("number", [10, 25])

@@ -46,6 +46,17 @@ def test_what_lies_in_a_crowd_does_not_count():
     true = strip((0, 3), (6, 19), crowd=[False, True])
     tally = tally_objects(strip((0, 3), (7, 9)), true, 2)
     assert tally.counts[0, 1].tolist() == [1, 0, 0]
+    # Another member of the crowd, which only touches the true object beside it.
+    true = strip((0, 6), (6, 19), crowd=[False, True])
+    assert tally_objects(strip((0, 6), (6, 12)), true, 2).counts[0, 1].tolist() == [1, 0, 0]
+
+
+def test_a_pixel_of_several_crowds_is_one_pixel():
+    # 3 of 8 pixels lie where nothing is known, which is a crowd of each of four classes.
+    hidden = strip((13, 19), width=20).mask(0)
+    true = strip((0, 3)).with_crowds(hidden, 4)
+    tally = tally_objects(strip((0, 3), (8, 15)), true, 4)
+    assert tally.counts[0, 1].tolist() == [1, 1, 0]
 
 
 def test_as_many_as_possible_are_matched():

@@ -3,7 +3,14 @@ import pytest
 
 from maskwright.errors import DataError
 from maskwright.metrics import paired_difference, tally
-from maskwright.metrics.paired import fewest_cases, holm, shared_level, sign_shown, verdict
+from maskwright.metrics.paired import (
+    fewest_cases,
+    holm,
+    paired_mean,
+    shared_level,
+    sign_shown,
+    verdict,
+)
 
 CASES = [f"case {n}" for n in range(8)]
 
@@ -91,3 +98,17 @@ def test_verdicts_of_several_scores_hold_together():
 def test_counts_of_other_images_are_refused():
     with pytest.raises(DataError, match="same images"):
         paired_difference(tallies([1], [1]), tallies([1, 2], [1, 2]), ["a"])
+
+
+def test_means_over_cases_are_swapped_by_case():
+    # Eight cases, the first of two images, whose mean is 0.5 apart as in the others.
+    a = np.array([0.9, 0.5, *[0.8] * 7, np.nan])
+    b = np.array([0.2, 0.2, *[0.3] * 7, 0.1])
+    cases = ["a", *"abcdefgh", "i"]
+    found = paired_mean(a, b, cases)
+    assert (found.a, found.gain) == (pytest.approx((0.7 + 7 * 0.8) / 8), pytest.approx(0.5))
+    assert found.p == 2 / 2**8
+    assert np.isnan(found.ends).all()  # all cases are alike
+    few = paired_mean(a[:5], b[:5], cases[:5])
+    assert few.gain == pytest.approx(0.5)
+    assert np.isnan(few.p)

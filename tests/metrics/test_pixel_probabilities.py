@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from maskwright.labels import IGNORE_LABEL
+from maskwright.metrics.intervals import sum_interval
 from maskwright.metrics.pixel_probabilities import (
     CONFIDENCE_BINS,
     THRESHOLD_BINS,
@@ -80,3 +81,15 @@ def test_the_band_lies_on_both_sides_of_the_predicted_outline():
     layers = np.stack([labels == 2, labels == 1], axis=-1).astype(np.uint8)
     assert outline_band(layers, 1).sum(axis=(0, 1)).tolist() == [6, 0]
     assert outline_band(layers[..., :1], 1).shape == (3, 12, 1)
+
+
+def test_calibration_has_an_interval_over_cases():
+    # Ten cases of 100 pixels at a probability of 0.9, of which 70 to 79 are right.
+    counts = np.zeros((10, 4, CONFIDENCE_BINS))
+    counts[:, 0, -2], counts[:, 2, -2] = 100, 90
+    counts[:, 1, -2] = np.arange(70, 80)
+    value = top_label_error(counts.sum(axis=0))
+    assert value == pytest.approx(0.155)
+    low, high = sum_interval(top_label_error, counts, list(range(10)))
+    # The mean of ten shares whose standard deviation is 0.0303: 0.155 +- 2.26 * 0.0303 / sqrt(10).
+    assert (low, high) == (pytest.approx(0.133, abs=0.005), pytest.approx(0.177, abs=0.005))

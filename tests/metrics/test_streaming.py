@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from maskwright.labels import IGNORE_LABEL
 from maskwright.metrics import confusion, layer_confusion, layer_tally, scores
-from maskwright.metrics.streaming import ConfusionMatrix, count, count_layers
+from maskwright.metrics.streaming import ConfusionMatrix, MeanDice, MeanIoU, count, count_layers
 
 
 def draw(num_classes):
@@ -57,12 +57,51 @@ def test_an_absent_class_is_left_out_of_means():
     assert float(metric.result()["mean_iou"]) == pytest.approx((1 / 2 + 0) / 2)
 
 
-def test_weights_are_refused_and_the_config_makes_it_again():
-    metric = ConfusionMatrix(3, ignore_label=None)
-    with pytest.raises(ValueError, match="takes no weights"):
-        metric.update_state(*draw(3), sample_weight=np.ones(2))
-    again = keras.metrics.deserialize(keras.metrics.serialize(metric))
-    assert again.get_config() == metric.get_config()
+def test_pixels_count_as_much_as_they_weigh():
+    labels, logits = np.array([[[0, 1]], [[0, 1]]]), np.zeros((2, 1, 2, 2), "float32")
+    metric = ConfusionMatrix(2)
+    update = tf.function(metric.update_state, jit_compile=True)  # as Keras does on a GPU
+    update(labels, logits, np.array([[[1.0, 0.5]], [[1.0, 0.0]]]))
+    update(labels, logits, np.array([0.25, 0]))
+    np.testing.assert_array_equal(metric.counts, [[2.25, 0], [0.75, 0]])
+
+
+def test_comes_back_from_its_config():
+    for metric in (ConfusionMatrix(3, ignore_label=None), MeanIoU(3, [1, 2], from_logits=False)):
+        again = keras.metrics.deserialize(keras.metrics.serialize(metric))
+        assert again.get_config() == metric.get_config()
+
+
+def test_mean_iou_is_right_where_that_of_keras_goes_wrong():
+    # Batch 1: class 0 hits 3 of 4, class 1 one of 2. Batch 2: class 0 alone, all right.
+    batches = [([[0, 0], [0, 1]], [[0, 1], [0, 1]]), ([[0, 0], [0, 0]], [[0, 0], [0, 0]])]
+    ours, theirs = MeanIoU(3, from_logits=False), keras.metrics.MeanIoU(3)
+    for truth, guess in batches:
+        truth, guess = np.array([truth]), 0.6 * np.eye(3)[np.array([guess])] + 0.4 / 3
+        ours.update_state(truth, guess)
+        with pytest.raises(Exception):  # noqa: B017  # probabilities are no classes for it
+            theirs.update_state(truth, guess)
+    # Over both: class 0 hits 6 of 7, class 1 one of 2, class 2 is nowhere.
+    assert float(ours.result()) == pytest.approx((6 / 7 + 1 / 2) / 2)
+    only = MeanDice(3, target_class_ids=[1])
+    only.counts.assign(ours.counts)
+    assert float(only.result()) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_a_single_channel_is_foreground_above_one_half(from_logits):
+    probabilities = np.array([[[[0.4], [0.6], [0.9]]]], "float32")
+    predictions = np.log(probabilities / (1 - probabilities)) if from_logits else probabilities
+    metric = MeanIoU(2, from_logits=from_logits)
+    metric.update_state(np.array([[[0, 1, 0]]]), predictions)
+    assert float(metric.result()) == pytest.approx((1 / 2 + 1 / 2) / 2)
+
+
+def test_metrics_say_which_channels_they_expect():
+    with pytest.raises(ValueError, match=r"as many channels.* received 4 channels"):
+        MeanIoU(3).update_state(np.zeros((1, 2, 2)), np.zeros((1, 2, 2, 4)))
+    with pytest.raises(ValueError, match="from 0 to 2"):
+        MeanIoU(3, target_class_ids=[3])
 
 
 def test_overlapping_classes_are_counted_alone():

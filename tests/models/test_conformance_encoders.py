@@ -21,6 +21,17 @@ PUBLISHED = {
         DENSE_1280 + WIDENING + 7,
         {2: 96, 4: 144, 8: 240, 16: 672, 32: 320},
     ),
+    # The tensors in the files of these names' packages; TensorFlow lists 4.7 M and 6.1 M.
+    "efficientnet_lite0": (
+        4_694_024,
+        DENSE_1280 + WIDENING,
+        {2: 96, 4: 144, 8: 240, 16: 672, 32: 320},
+    ),
+    "efficientnet_lite2": (
+        6_150_168,
+        DENSE_1280 + 352 * 1280 + 4 * 1280,
+        {2: 96, 4: 144, 8: 288, 16: 720, 32: 352},
+    ),
     # He et al. 2016, table 1.
     "resnet50": (25_636_712, DENSE_2048, {2: 64, 4: 256, 8: 512, 16: 1024, 32: 2048}),
     # Huang et al. 2017, table 1: a transition keeps half of 256, 512 and 1024.
@@ -63,6 +74,12 @@ def test_resnet18_has_torchvisions_parameters_without_the_dense_layer():
 
 def test_resnet34_has_torchvisions_parameters_without_the_dense_layer():
     assert learned(encoder("resnet34")) == 21_797_672 - 513_000
+
+
+def test_resnet50_has_torchvisions_parameters_without_the_dense_layer():
+    encode = encoder("resnet50_v1_5")
+    assert learned(encode) == 25_557_032 - DENSE_2048 == 23_508_032
+    assert channels(encode) == {2: 64, 4: 256, 8: 512, 16: 1024, 32: 2048}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from maskwright.models import (
     DECODERS,
     ENCODERS,
     Blueprint,
+    SegmenterSpec,
     architecture,
     freeze,
     plain_unet,
@@ -102,3 +103,9 @@ def test_what_a_published_network_lacks_is_told():
         architecture("unet", 2)
     with pytest.raises(ConfigError, match="small has no argument deep_supervision"):
         architecture("small", 2, deep_supervision=True)
+
+
+def test_a_u_net_on_narrow_widths_climbs_by_the_same_in_reverse():
+    made = SegmenterSpec(num_classes=2, encoder_widths=(8, 16, 32), decoder_name="unet").build()
+    decoded = [layer for layer in made.layers if layer.name.endswith("b_conv")]
+    assert [layer.filters for layer in decoded if layer.name.startswith("decode")] == [16, 8]

@@ -8,6 +8,7 @@ from maskwright.models import PixelFormat, encoder, main_model
 from maskwright.models.rcnn import Rcnn, mask_rcnn, rcnn_losses
 from maskwright.models.rcnn.boxes import (
     clip,
+    counted_at,
     cut_masks,
     decode,
     draw,
@@ -172,7 +173,8 @@ def batch():
     boxes[0, 0] = [10, 20, 40, 60]
     labels = np.zeros((2, 3), np.int32)
     labels[0, 0] = 2
-    return images, {"boxes": boxes, "labels": labels, "ids": ids}
+    counted = np.ones((2, 70, 90), np.float32)
+    return images, {"boxes": boxes, "labels": labels, "ids": ids, "counted": counted}
 
 
 def test_every_weight_learns_and_an_empty_image_is_no_trouble(model):
@@ -194,6 +196,18 @@ def test_every_weight_learns_and_an_empty_image_is_no_trouble(model):
     for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
         assert gradient is not None, variable.path
         assert np.isfinite(np.asarray(gradient)).all(), variable.path
+
+
+def test_ignored_pixels_hold_no_negative_examples(model):
+    images, true = batch()
+    true["counted"][1] = 0
+    losses, _ = rcnn_losses(model, TINY, images, true, True)
+    assert [float(losses[name][1]) for name in ("anchors", "classes")] == [0, 0]
+    assert all(float(losses[name][0]) > 0 for name in ("anchors", "classes"))
+    # Points are rows and columns; the ignored half is the right one.
+    counted = np.float32([[[1, 1, 0, 0]] * 2])
+    seen = counted_at(counted, np.float32([[1.5, 1.9], [0, 2], [5, -3]]))
+    assert np.asarray(seen).tolist() == [[True, False, True]]
 
 
 def test_it_survives_a_file_and_takes_any_size(model, tmp_path):

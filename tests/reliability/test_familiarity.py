@@ -95,3 +95,14 @@ def test_too_little_is_told():
         fit_familiarity(np.zeros((1, 3)))
     with pytest.raises(DataError, match="nan"):
         fit_familiarity(np.full((3, 3), np.nan))
+
+
+def test_rounding_in_a_dead_channel_makes_nothing_unlike():
+    rng = np.random.default_rng(0)
+    train, new = np.abs(rng.normal(1, 0.2, (2, 60, 8)))
+    train[:, 0] = new[:, 0] = 0
+    model = fit_familiarity(train)
+    noisy = new + rng.uniform(-4e-7, 4e-7, new.shape)
+    np.testing.assert_allclose(model.distances(noisy), model.distances(new), rtol=0.01)
+    new[:, 0] = 0.5  # a channel that never fires for training images
+    assert (model.distances(new) > 100).all()

@@ -3,7 +3,7 @@ import pytest
 
 from maskwright.errors import DataError
 from maskwright.labels import IGNORE_LABEL
-from maskwright.reliability.label_audit import label_score, worst_piece
+from maskwright.reliability.label_audit import audit_layers, label_score, piece_pixels, worst_piece
 
 
 def sure_of(labels, probability=0.9, num_classes=3):
@@ -96,3 +96,22 @@ def test_what_does_not_fit_is_told():
         label_score(np.zeros((2, 2, 3)), np.zeros((2, 3), int))
     with pytest.raises(DataError, match="the model's 3 classes; received 0 to 7"):
         worst_piece(np.zeros((1, 2, 3)), np.array([[0, 7]]))
+
+
+def test_of_layers_the_worst_counts():
+    given = np.zeros((8, 8, 2), np.uint8)
+    given[2:5, 2:5, 0] = 1
+    values = np.where(given == 1, 0.9, 0.1).astype(np.float32)
+    score, piece = audit_layers(values, given)
+    assert (score, piece) == (label_score(two(values[..., 0]), given[..., 0], 0), None)
+    values[6:8, 0:4, 1] = 0.8  # the second class is missing there
+    score, piece = audit_layers(values, given)
+    assert score == label_score(two(values[..., 1]), given[..., 1], 0)
+    assert (piece.box, piece.given, piece.predicted) == ((6, 0, 8, 4), 3, 1)
+    found = piece_pixels(given, (values > 0.5).astype(np.uint8), piece)
+    assert found[6:8, 0:4].all()
+    assert found.sum() == 8
+
+
+def two(values):
+    return np.stack([1 - values, values], axis=-1)

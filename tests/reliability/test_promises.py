@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from maskwright.errors import ConfigError, DataError
+from maskwright.reliability.class_trust import ClassTrust
 from maskwright.reliability.nested_masks import THRESHOLDS, case_curves, count_by_threshold
 from maskwright.reliability.promises import (
     REACH,
@@ -134,3 +135,22 @@ def test_sentences(changes, words):
 def test_numbers_out_of_range_are_told(wrong):
     with pytest.raises(ConfigError, match="Expected"):
         PromiseRequest(**{"class_name": "pet", "side": "missed", "level": 0.1} | wrong)
+
+
+def test_masks_that_are_far_too_large_or_too_small_are_of_little_use():
+    promises = tuple(
+        Promise(request=PromiseRequest(class_name="box", side=side, level=0.1), n=40, threshold=at)
+        for side, at in (("missed", 0.1), ("missed", 0.001), ("false", 0.9), ("missed", 0.0))
+    )
+    known = ClassTrust(
+        n=40,
+        promises=promises,
+        areas=(2.9, 36.2, 0.02, 90.0),
+        masks=40,
+        margin=None,
+        bound_level=0.1,
+    )
+    assert known.are_useful == (True, False, False, False)
+    outer, inner = known.remarks("box", False)
+    assert "1 promise of box is kept by an outer mask with an area of up to 36.2 times" in outer
+    assert "an inner mask with an area of down to 0.02 times" in inner

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from maskwright.errors import DataError
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.reliability.nested_masks import THRESHOLDS, CaseCurves, case_curves, mean_area
 from maskwright.reliability.observations import Observations, ObservedPrediction, cases_of
 from maskwright.reliability.promises import Promise, PromiseRequest
+from maskwright.reliability.risk_control import failures_p_value, widened
 from maskwright.reliability.verification import check_promise
 
 PLACE = int(np.searchsorted(THRESHOLDS, 0.5))
@@ -35,6 +36,11 @@ def promise(level, tau=None, side="missed"):
         # Two of ten exceed a tenth, which one of ten may: up to 0.56 are left open.
         ([0.2, 0.2, *[0.0] * 8], 0.1, 0.2, "by chance"),
         ([*[0.2] * 8, 0.0, 0.0], 0.1, 0.8, "not kept"),
+        # Of 50 calibration cases, the fifth worst gives the threshold: its true share has a mean of
+        # 0.098 and is above 0.18 in 4 %; the interval of 17 of 100 ends above 0.1.
+        ([*[0.2] * 18, *[0.0] * 82], 0.1, 0.18, "by chance"),
+        ([*[0.2] * 24, *[0.0] * 76], 0.1, 0.24, "not kept"),
+        ([0.9] * 5, None, 0.9, "too few cases"),
         ([], None, np.nan, "no case"),
     ],
 )
@@ -73,3 +79,27 @@ def test_observations_hold_what_an_image_tells_of_a_class():
     alone = ObservedPrediction(nothing.labels, mirrored=nothing)
     with pytest.raises(DataError, match="received masks alone"):
         seen.add(nothing.labels, alone)
+
+
+def test_a_mean_over_few_calibration_cases_widens_the_interval():
+    # With as many cases on both sides, the variance doubles.
+    low, middle = widened(0.2, 0.12, 50, 50), np.log(0.2 / 0.8)
+    reach = np.sqrt(2) * (middle - np.log(0.12 / 0.88))
+    assert np.log(low / (1 - low)) == pytest.approx(middle - reach)
+    assert widened(0.2, 0.12, 50, 10**9) == pytest.approx(0.12)
+
+
+def test_right_promises_on_each_case_are_rarely_called_broken():
+    rng = np.random.default_rng(0)
+    # The share of new cases beyond the second worst of 20 calibration cases, and 400 of them.
+    shares = rng.beta(2, 19, 2000)
+    bad = rng.binomial(400, shares)
+    told = np.mean([failures_p_value(count, 400, 0.1, 20) < 0.025 for count in bad])
+    assert told < 0.035
+
+
+def test_an_object_without_a_mask_says_nothing_of_bounds():
+    seen = Observations({"cell": 1})
+    seen.add(np.array([[1, 1, 0, 0]]), observed([0.2, 0.2, 0.1, 0.1], [0] * 4))
+    assert seen.of("cell").held_by.tolist() == [0]
+    assert len(seen.of("cell").dice) == 0

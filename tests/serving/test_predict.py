@@ -98,7 +98,9 @@ def test_a_background_that_is_not_first_is_left_out(asking):
 def test_polygons_are_in_pixels(cells):
     content = cells.post("/predict?output=polygons", files=IMAGE).json()
     first, second = sorted(content["features"], key=lambda one: -one["properties"]["area_px"])
-    assert first["properties"] == {"class": "cell", "label": 1, "area_px": 100}
+    told = {"class": "cell", "label": 1, "area_px": 100}
+    shown = {"name": "cell", "color": [230, 159, 0]}  # as QuPath reads it
+    assert first["properties"] == {**told, "objectType": "annotation", "classification": shown}
     corners = {tuple(point) for point in second["geometry"]["coordinates"][0]}
     assert corners == {(40, 20), (44, 20), (44, 24), (40, 24)}
 

@@ -6,27 +6,30 @@
 from maskwright.api.compare_plans import compare_plans, plan_and_compare
 from maskwright.api.cross_validation import cross_validate, ensemble, is_cross_validation
 from maskwright.api.data import check, convert, extract_regions
-from maskwright.api.demo import Demo, demo, demo_regions
+from maskwright.api.demo import Demo, demo, demo_objects, demo_regions
+from maskwright.api.deploy.card import write_card
+from maskwright.api.deploy.export import export_model
 from maskwright.api.fold_scores import Folds
 from maskwright.api.hyperparameter_search import search
 from maskwright.api.models import (
     compare,
     comparison_folder,
     evaluate,
-    export_model,
     load,
     predict,
 )
-from maskwright.api.plan import plan
+from maskwright.api.plan import plan, plan_regions
 from maskwright.api.plan_choice import PlanChoice
 from maskwright.api.recipe_comparison import RecipeComparison, compare_recipes
-from maskwright.api.train import find_learning_rate, train, train_regions
+from maskwright.api.train import find_learning_rate, train, train_on_cluster, train_regions
 from maskwright.api.trust import audit, audit_folder, queue, trust
+from maskwright.export.sharing.facts import Publication
 
 __all__ = [
     "Demo",
     "Folds",
     "PlanChoice",
+    "Publication",
     "RecipeComparison",
     "audit",
     "audit_folder",
@@ -38,6 +41,7 @@ __all__ = [
     "convert",
     "cross_validate",
     "demo",
+    "demo_objects",
     "demo_regions",
     "ensemble",
     "evaluate",
@@ -47,11 +51,14 @@ __all__ = [
     "is_cross_validation",
     "load",
     "plan",
+    "plan_regions",
     "plan_and_compare",
     "predict",
     "queue",
     "search",
     "train",
+    "train_on_cluster",
     "train_regions",
     "trust",
+    "write_card",
 ]

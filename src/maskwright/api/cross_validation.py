@@ -4,7 +4,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Never, Unpack
 
@@ -12,6 +13,7 @@ from maskwright.api.fold_scores import FOLDS_FILE, SCRATCH, Folds, score_folds
 from maskwright.api.train import train
 from maskwright.arguments import checked
 from maskwright.config import TrainConfig, read_config
+from maskwright.config.starting import with_encoder_at_hand
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
 from maskwright.data.layers import require_one_class
@@ -35,6 +37,7 @@ def cross_validate(
     plan: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
+    cluster: str | None = None,
     on_message: OnMessage = show_alert,
     **settings: Unpack[TrainSettings],
 ) -> Folds:
@@ -51,6 +54,8 @@ def cross_validate(
         folds: How many; five when left out.
         force: Train although the data has errors, as `check` tells them.
         resume: Go on: folds that are done are left as they are, one that was stopped is resumed.
+        cluster: Address of a Ray cluster on which folds train at once, `"local"` for one on this
+            machine; `None` trains one after the other.
         settings: Fields of `TrainConfig`, which override those of the plan; `minutes`, ten by
             default, is divided among the folds, `epochs` holds for each.
     """
@@ -59,7 +64,7 @@ def cross_validate(
             "Folds are trained one after the other by a single worker: unset TF_CONFIG, or train "
             "each fold by itself with fold=1/5, 2/5 and so on, and join the runs with `ensemble`."
         )
-    how = {"resume": resume, "force": force, "on_message": on_message}
+    how = {"resume": resume, "force": force, "on_message": on_message, "cluster": cluster}
     with lock_folder(Path(out)):
         return _train_and_score(data, Path(out), folds, plan, settings, how)
 
@@ -86,6 +91,8 @@ def _train_and_score(
             raise ConfigError(f"{out} was begun with {count} folds; received {folds}.")
         plan = out / "plan.yaml"
     config = read_config(plan, settings, TrainConfig).with_budget()
+    if not resume:  # once for all folds
+        config = with_encoder_at_hand(config, on_message)
     if config.objects is not None:
         raise ConfigError(
             "Folds join models of classes, whose probabilities can be averaged; train single "
@@ -168,6 +175,7 @@ def _train_all(
     import keras
 
     from maskwright.training import Run
+    from maskwright.training.on_cluster import Part, run_parts
 
     reported: set[str] = set()
     on_message = how["on_message"]
@@ -178,17 +186,47 @@ def _train_all(
             on_message(text)
 
     values = {**config.effective(), "epochs": None, "minutes": None}
-    length: dict[str, Any] = {"epochs": config.epochs}
-    if config.minutes is not None:
-        length = {"minutes": config.minutes / len(runs)}
+    # Folds that were begun have their part of the time; the others get the same.
+    stated = [Run(run).read_settings().get("minutes") for run in runs if _is_begun(run)]
+    begun = None if changed.get("minutes") else next(iter(stated), None)
+    parts: dict[str, Callable[[int], Part]] = {}
     for number, run in enumerate(runs, start=1):
+        name = f"Fold {number} of {len(runs)}"
         if Run(run).is_finished():
-            on_message(f"Fold {number} of {len(runs)} is done.")
+            on_message(f"{name} is done.")
             continue
-        on_message(f"Fold {number} of {len(runs)} …")
-        resume = (run / "plan.yaml").exists()
-        settings = {**changed, "epochs": None, "minutes": None} if resume else values
-        fold = {} if resume else {"fold": (number, len(runs))}
-        run_how = {**how, "resume": resume, "on_message": once}
-        train(data, run, **run_how, **{**settings, **fold, **length})
+
+        def fold(rounds: int, run: Path = run, number: int = number) -> Part:
+            length: dict[str, Any] = {"epochs": config.epochs}
+            if config.minutes is not None:
+                length = {"minutes": begun or config.minutes / rounds}
+            fresh = {**values, "fold": (number, len(runs)), **length}
+            changes = {**changed, "epochs": None, "minutes": None, **length}
+            return partial(_train_fold, data, run, fresh, changes, how["force"])
+
+        parts[name] = fold
+    if how["cluster"] is not None and parts:
+        run_parts(parts, runs[0].parent, how["cluster"], on_message)
+        return
+    for name, make in parts.items():
+        on_message(f"{name} …")
+        make(len(runs))(once)
         keras.backend.clear_session()
+
+
+def _train_fold(
+    data: str | Path,
+    run: Path,
+    fresh: Mapping[str, Any],
+    resumed: Mapping[str, Any],
+    force: bool,
+    on_message: OnMessage,
+) -> None:
+    """Train a fold with settings of a fresh run, or go on with those of a resumed one."""
+    begun = _is_begun(run)
+    settings = resumed if begun else fresh
+    train(data, run, resume=begun, force=force, on_message=on_message, **settings)
+
+
+def _is_begun(run: Path) -> bool:
+    return (run / "plan.yaml").exists()

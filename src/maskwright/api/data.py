@@ -15,6 +15,7 @@ from maskwright.data.readers.manifest import cache_folder
 from maskwright.data.writers import check_target, convert_dataset
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio.write import checked_image_path
+from maskwright.planning.object_findings import object_findings
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.table import write_regions
 from maskwright.tasks.settings import report_skipped
@@ -47,7 +48,8 @@ def check(
     stated = empty_is_background
     dataset = open_with_doubts(data, group_by=group_by, empty_is_background=stated)
     sheet = None if sheet is None else checked_image_path(sheet)
-    report = replace(audit(dataset), source=str(data))  # some are drawn elsewhere
+    report = audit(dataset).with_findings(*object_findings(dataset))
+    report = replace(report, source=str(data))  # some are drawn elsewhere
     if write:
         if dataset.doubts:
             raise DataError(f"Nothing was written. {dataset.doubts[0]}")

@@ -14,9 +14,11 @@ from maskwright.arguments import checked
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.description import write_description
 from maskwright.data.synthetic.datasets import write_dataset
+from maskwright.data.synthetic.people_dataset import write_people
+from maskwright.display.objects import draw_objects
 from maskwright.imageio import check_start, write_image
 from maskwright.tasks.regions.drawing import draw_decisions
-from maskwright.types import OnMessage, show_alert
+from maskwright.types import InstanceMethod, OnMessage, show_alert
 
 _SHOWN, _SHOWN_REGIONS = 5, 4
 # There are no pretrained weights to download on a closed machine, so the demo learns from nothing.
@@ -33,6 +35,14 @@ _REGION_SETTINGS: dict[str, Any] = {
     "batch_size": 32,
     "positive": "spindle",
     "augmentation": {"flip_vertical": 0.5, "rotate_degrees": 180},
+}
+_OBJECT_SETTINGS: dict[InstanceMethod, dict[str, Any]] = {
+    "condinst": {
+        "encoder": "plain",
+        "encoder_widths": (16, 32, 64, 96, 128),
+        "detector": {"strides": (8, 16, 32), "pyramid_width": 64, "mask_width": 32},
+    },
+    "centers": {"encoder": "plain", "encoder_widths": (16, 32, 64, 96)},
 }
 _CELLS = {
     "images": "images",
@@ -137,6 +147,53 @@ def demo_regions(
         "picture": _write_columns(folder / "demo.png", columns),
     }
     return Demo(run, evaluation, places)
+
+
+@checked
+def demo_objects(
+    out: str | Path, *, minutes: float = 4.0, on_message: OnMessage = show_alert
+) -> Demo:
+    """Draw people in streets, train a CondInst and centers with a watershed, evaluate, predict.
+
+    Args:
+        out: Folder for everything; data that is there already is used again.
+        minutes: Training budget of both together.
+
+    Returns:
+        Run and scores of the CondInst; the picture has a column for each image: the image, true
+        people, those of the CondInst and those of the watershed.
+    """
+    folder = Path(out)
+    data, runs = folder / "people", {name: folder / name for name in _OBJECT_SETTINGS}
+    for run in runs.values():
+        check_start(run, {"plan.yaml": "run"})
+    if not (data / "data.yaml").exists():
+        on_message("Drawing people in streets …")
+        write_people(data, num_images=80, size=192)
+    evaluations = {}
+    for method, run in runs.items():
+        on_message(f"Training {method} from random weights for {minutes / 2:g} minutes …")
+        train(data, run, minutes=minutes / 2, objects=method, **_OBJECT_SETTINGS[method])
+        on_message("Scoring images it was not trained on …")
+        evaluations[method] = evaluate(run, data)
+    on_message("Predicting the people of the test images …")
+    dataset = open_dataset(data)
+    predict(runs["condinst"], _copy_images(dataset, folder / "test_images"), folder / "objects")
+    predictors = [load(run) for run in runs.values()]
+    columns = []
+    for sample in dataset.of("test")[:_SHOWN]:
+        image = dataset.read_image(sample)
+        known = [dataset.read_objects(sample)]
+        predictions = [predictor(image).objects for predictor in predictors]
+        columns.append([image, *(draw_objects(image, objects) for objects in known + predictions)])
+    places = {
+        "images and people": data,
+        "report": runs["condinst"] / "evaluation" / "test" / "report.html",
+        "watershed": runs["centers"] / "evaluation" / "test" / "report.html",
+        "predicted people": folder / "objects",
+        "picture": _write_columns(folder / "demo.png", columns),
+    }
+    return Demo(runs["condinst"], evaluations["condinst"], places)
 
 
 def _copy_images(dataset: DataSet, folder: Path) -> Path:

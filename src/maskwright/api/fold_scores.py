@@ -12,6 +12,7 @@ import numpy as np
 from maskwright.api.models import load
 from maskwright.config import TrainConfig
 from maskwright.data import Sample, open_dataset
+from maskwright.data.cases.fingerprints import ImageHashes
 from maskwright.data.splits import HELD_OUT
 from maskwright.evaluation import EvaluateOptions, evaluate
 from maskwright.evaluation.cases import unite_known
@@ -26,8 +27,8 @@ from maskwright.inference.cached_prediction import (
 from maskwright.inference.tune_postprocessing import tune_postprocessing
 from maskwright.inference.tuning_result import TuningResult
 from maskwright.metrics import Scores
+from maskwright.tasks.paired_runs import merge_cautions
 from maskwright.tasks.provenance import without_learned
-from maskwright.tasks.semantic.evaluation.compare import merge_cautions
 from maskwright.tasks.semantic.evaluation.details.measures import pool_details
 from maskwright.tasks.semantic.evaluation.report import semantic_report
 from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
@@ -70,7 +71,7 @@ def score_folds(
     members: list[SemanticEvaluation] = []
     cached: list[CachedPrediction] = []
     options = EvaluateOptions(split=HELD_OUT, examples=1)
-    hashes: dict[Path, str] = {}
+    hashes = ImageHashes()
     with TemporaryDirectory(dir=out, prefix=SCRATCH) as folder:
 
         def keep(sample: Sample, _image: Any, truth: Any, prediction: Any) -> None:

@@ -68,7 +68,8 @@ def search(
         raise ConfigError(f"A search takes one trial or more; received {trials}.")
     out = Path(out)
     with lock_folder(out):
-        record = open_record(out, plan, given_settings(settings), vary, score, resume)
+        given = given_settings(settings)
+        record = open_record(out, plan, given, vary, score, resume, on_message)
         config = read_config(None, record["settings"], TrainConfig)
         if config.objects is not None:
             raise ConfigError("A search scores masks of classes; leave `objects` out.")

@@ -1,4 +1,4 @@
-"""The verb `plan`: measure data and machine, and write settings with their reasons."""
+"""The verbs `plan` and `plan_regions`: settings from data and machine, with their reasons."""
 
 import socket
 import time
@@ -10,12 +10,13 @@ from maskwright import planning
 from maskwright.api.timing import count_accelerators, time_steps
 from maskwright.architectures import ARCHITECTURES
 from maskwright.arguments import checked
-from maskwright.config import TrainConfig, given_settings, read_config
+from maskwright.config import RegionConfig, TrainConfig, given_settings, read_config
 from maskwright.config.effects import unused
-from maskwright.config.typed import TrainSettings
+from maskwright.config.starting import network_settings
+from maskwright.config.typed import RegionSettings, TrainSettings
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.readers.resolve import list_samples
-from maskwright.errors import ConfigError, ModelError
+from maskwright.errors import ConfigError, DataError, ModelError
 from maskwright.imageio import write_text
 from maskwright.planning.plan_builder import (
     EncoderWeights,
@@ -24,6 +25,9 @@ from maskwright.planning.plan_builder import (
     SizeLevel,
     plural,
 )
+from maskwright.tasks.instances.ground_truth import require_objects
+from maskwright.tasks.regions.setup import labeling_of, open_regions
+from maskwright.tasks.regions.statistics import measure_regions, region_kind
 from maskwright.tasks.settings import report_skipped
 from maskwright.types import OnMessage, show_alert
 
@@ -60,15 +64,22 @@ def plan(
             `minutes` is ten by default.
     """
     given = _checked(given_settings(settings))
+    start = given.get("weights")
+    taken = [
+        PlannedSetting(name, given[name], f"That of the network in {start}.")
+        for name in given.keys() - settings.keys()
+    ]
     minutes = given.pop("minutes", None) or _MINUTES
     dataset, stats, division = _look_at(data, given, on_message)
+    if given.get("objects"):
+        require_objects(dataset)
     machine = planning.this_machine(count_accelerators() if measure else 0)
     weights = _weights(given, stats.channels)
     size, timing = SizeLevel(), None
 
     def make() -> planning.Plan:
         draft = PlanBuilder(stats, machine, minutes, weights, given, size, timing)
-        planned = planning.plan(draft, division)
+        planned = planning.plan(draft, division).with_choices(*taken)
         idle = unused(TrainConfig(**planned.settings)).keys() - given.keys()
         planned = planned.without(*idle)
         read_config(None, planned.settings, TrainConfig)
@@ -77,14 +88,16 @@ def plan(
     for _ in range(_MOST_ROUNDS if measure else 0):
         planned = make()
         config = read_config(None, planned.settings, TrainConfig)
-        side = planned.settings.get("crop") or planned.settings["size"]
-        shape = f"{side[0]}x{side[1]} and batch size {config.batch_size}"
-        on_message(f"Timing training steps: {config.encoder}, {config.decoder}, {shape} …")
+        side = config.longer_side or config.crop or planned.settings["size"]
+        pixels = f"{side} px" if isinstance(side, int) else f"{side[0]}x{side[1]}"
+        shape = f"{pixels} and batch size {config.batch_size}"
+        network = config.objects or config.decoder
+        on_message(f"Timing training steps: {config.encoder}, {network}, {shape} …")
         began = time.monotonic()
         timing = time_steps(config, dataset, machine)
         level = planning.next_size_level(planned.settings, stats, timing, minutes, size.level)
         # A number of epochs is what it is, however long they take.
-        if level == size.level or given.get("epochs"):
+        if level == size.level or given.get("epochs") or config.objects:
             break
         steps = timing.steps(minutes)
         duration = f"{'would take' if timing.busy_s else 'took'} {timing.step_s:.2g} s"
@@ -103,13 +116,50 @@ def plan(
     return planned
 
 
+@checked
+def plan_regions(
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    on_message: OnMessage = show_alert,
+    **settings: Unpack[RegionSettings],
+) -> planning.Plan:
+    """Settings that suit decisions on the regions of a data set, each with its reason.
+
+    Args:
+        out: YAML file to write, for `train_regions(…, plan=…)`; one that is there is replaced.
+        settings: Fields of `RegionConfig` that are decided already; the others follow them.
+            `minutes` is five by default.
+    """
+    config = read_config(None, settings, RegionConfig)
+    given = {name: getattr(config, name) for name in given_settings(settings)}
+    minutes = given.pop("minutes", None) or RegionConfig.default_minutes
+    dataset = open_regions(data, config)
+    report_skipped(dataset, on_message)
+    labeling = labeling_of(dataset, config)
+    kind = region_kind(dataset, labeling, config.regions)
+    stats = measure_regions(dataset, labeling, kind, config.min_area_px)
+    if stats is None:
+        raise DataError(
+            f"{dataset.root} holds no training image with a labeled region; `maskwright check` "
+            f"tells what is wrong with its files."
+        )
+    weights, machine = _weights(given, dataset.channels), planning.this_machine()
+    planned = planning.plan_regions(stats, minutes, given, weights, machine, str(data))
+    read_config(None, planned.settings, RegionConfig)
+    if out is not None:
+        write_text(out, planned.to_yaml())
+    return planned
+
+
 def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by hand as `TrainConfig` has them; of the augmentation, only what is stated."""
     # Alone, these two would ask for the crop that the plan is to choose.
     waits = settings.get("size", "auto") is None or settings.get("favor_rare")
     crop = {"crop": (32, 32)} if waits and "crop" not in settings else {}
     config = read_config(None, {**crop, **settings}, TrainConfig)
-    given = {name: getattr(config, name) for name in settings}
+    names = {**network_settings(settings.get("weights")), **settings}
+    given = {name: getattr(config, name) for name in names}
     if given.get("size") == "auto":
         del given["size"]
     if isinstance(stated := settings.get("augmentation"), Mapping):
@@ -153,6 +203,8 @@ def _opened(data: str | Path, stated: Mapping[str, Any]) -> DataSet:
 
 def _weights(given: Mapping[str, Any], channels: int) -> EncoderWeights:
     """Available weights of the encoder."""
+    if start := given.get("weights"):
+        return EncoderWeights(None, f"The encoder is that of the network in {start}.")
     encoder = given.get("encoder", _ENCODER)
     wanted = given.get("encoder_weights", "imagenet")
     if wanted is None:
@@ -167,16 +219,20 @@ def _weights(given: Mapping[str, Any], channels: int) -> EncoderWeights:
     if preset and not preset.pretrained:
         return EncoderWeights(None, "The preset has no pretrained encoder.")
     from maskwright import models
+    from maskwright.models.encoders.published import default_encoder
 
+    if not {"encoder", "alpha", "taps", "preset"} & given.keys():
+        encoder, told = default_encoder()
+        if told is not None:
+            return EncoderWeights("imagenet", told, encoder)
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_DOWNLOAD_S)
     try:
         models.encoder(encoder, models.PixelFormat(channels), weights="imagenet")
-    except ModelError:
-        reason = f"The ImageNet weights of {encoder} cannot be downloaded here; to use a file, "
-        return EncoderWeights(None, f"{reason}set encoder_weights=FILE.")
+    except ModelError as error:
+        return EncoderWeights(None, str(error))
     except ConfigError:
         return EncoderWeights(None, f"There are no ImageNet weights of {encoder}.")
     finally:
         socket.setdefaulttimeout(before)
-    return EncoderWeights("imagenet", f"ImageNet weights of {encoder}, downloaded by Keras.")
+    return EncoderWeights("imagenet", f"ImageNet weights of {encoder}.", encoder)

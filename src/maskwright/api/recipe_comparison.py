@@ -14,6 +14,7 @@ from maskwright.evaluation.reports.formatting import number, plain, span, write_
 from maskwright.imageio import check_start, lock_folder
 from maskwright.metrics.paired import verdict
 from maskwright.metrics.recipes import RecipeDifference, recipe_difference
+from maskwright.model_card import MultilabelCard, SemanticCard
 from maskwright.tasks.registry import require_task, task_of
 from maskwright.tasks.semantic.evaluation.scores import background_of
 from maskwright.types import OnMessage, show_alert
@@ -74,9 +75,9 @@ def compare_recipes(
         raise ConfigError(f"Expected two seeds or more, for their spread; received {seeds}.")
     task = task_of(first)
     require_task(second, task.name)
-    if task.compare is None:
+    if task.name not in (SemanticCard.task, MultilabelCard.task):
         raise ConfigError(
-            f"Expected two runs of masks, of the task semantic; recipes of {task.name} cannot be "
+            f"Expected two runs of masks of classes; recipes of {task.name} cannot be "
             f"compared yet: train each with several seeds, and evaluate them."
         )
     for run in (first, second):

@@ -8,9 +8,11 @@ from typing import Any, Literal, get_args
 
 from maskwright.api.search_space import choose_space, with_values
 from maskwright.config import TrainConfig, read_config
+from maskwright.config.starting import with_encoder_at_hand
 from maskwright.data.samples import join_words
 from maskwright.errors import ConfigError
 from maskwright.imageio import check_start, dump_yaml, write_table, write_text
+from maskwright.types import OnMessage
 
 SEARCH_FILE = "search.json"
 """Name of the record of a search, in its folder."""
@@ -66,6 +68,7 @@ def open_record(
     vary: Sequence[str],
     score: str,
     resume: bool,
+    on_message: OnMessage,
 ) -> dict[str, Any]:
     """Record of a new search or, to resume, that of the search in `out`.
 
@@ -80,7 +83,8 @@ def open_record(
         return record
     if score not in (known := get_args(SearchScore)):
         raise ConfigError(f"Expected the score {join_words(known, ' or ')}; received {score!r}.")
-    config = read_config(plan, settings, TrainConfig).with_budget()
+    config = with_encoder_at_hand(read_config(plan, settings, TrainConfig), on_message)
+    config = config.with_budget()
     return {
         "settings": config.effective(),
         "vary": list(choose_space(config, vary)),

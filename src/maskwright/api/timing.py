@@ -31,8 +31,12 @@ def time_steps(config: TrainConfig, dataset: DataSet, machine: Machine) -> Timin
     import numpy as np
     import tensorflow as tf
 
-    from maskwright.tasks.semantic.training import prepare
     from maskwright.training import TrainingLoop, TrainOptions
+
+    if config.objects:
+        from maskwright.tasks.instances.training import prepare
+    else:
+        from maskwright.tasks.semantic.training import prepare
 
     usable = [s for s in dataset.samples if s.split in ("train", None) and s.masks]
     samples = tuple(replace(sample, split="train") for sample in usable[:_NUM_SAMPLES])

@@ -55,10 +55,7 @@ def trust(run: str | Path, data: str | Path, **options: Unpack[TrustArguments]) 
     """
     check_options("trust", options, TrustArguments)
     given = TrustOptions(**options)
-    task = task_of(run)
-    if note := stopped_note(run):
-        given.on_message(note)
-    return task.trust(Path(run), data, given)
+    return _task(run, given.on_message).trust(Path(run), data, given)
 
 
 class AuditArguments(TypedDict, total=False):
@@ -99,14 +96,7 @@ def audit(
     check_options("audit", options, AuditArguments)
     require_out(run, out)
     given = EvaluateOptions(**({"examples": 24} | options))
-    task = task_of(run)
-    if task.audit is None:
-        raise ConfigError(
-            f"Expected a model of masks, of the task semantic; models of {task.name} cannot audit "
-            f"labels yet."
-        )
-    if note := stopped_note(run):
-        given.on_message(note)
+    task = _task(run, given.on_message, "audit", "audit labels yet")
     audited = task.audit(Path(run), data, given)
     write_report(task.report(audited), audit_folder(run) if out is None else out)
     return audited
@@ -152,15 +142,24 @@ def queue(
     """
     check_options("queue", options, QueueArguments)
     given = QueueOptions(**options)
-    task = task_of(model)
-    if task.queue is None:
-        raise ConfigError(
-            f"Expected a model of masks, of the task semantic or multilabel; models of {task.name} "
-            f"cannot say yet what to label next."
-        )
-    if note := stopped_note(model):
-        given.on_message(note)
+    task = _task(model, given.on_message, "queue", "say yet what to label next")
     queued = task.queue(Path(model), images, given)
     if out is not None:
         write_table(out, LabelingQueue.headings, queued.rows())
     return queued
+
+
+def _task(model: str | Path, on_message: OnMessage, verb: str = "trust", what: str = "") -> Any:
+    """Task of a model, of which it is said if its training was stopped.
+
+    `ConfigError` if the task lacks a verb; `what` is what its models then cannot do.
+    """
+    task = task_of(model)
+    if getattr(task, verb) is None:
+        raise ConfigError(
+            f"Expected a model of masks, of the task semantic or multilabel; models of {task.name} "
+            f"cannot {what}."
+        )
+    if note := stopped_note(model):
+        on_message(note)
+    return task

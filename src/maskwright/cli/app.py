@@ -12,7 +12,7 @@ from typer import Context, Exit, Option, Typer, echo
 
 from maskwright import __version__
 from maskwright.cli.data import check, convert
-from maskwright.cli.deploy import export, serve
+from maskwright.cli.deploy import card, export, serve
 from maskwright.cli.evaluate import compare, evaluate
 from maskwright.cli.labels import audit, queue
 from maskwright.cli.plan import plan, search
@@ -31,7 +31,7 @@ app = Typer(
 )
 for command in (
     *(demo, check, convert, plan, train, evaluate, compare, trust, audit, queue),
-    *(predict, export, serve, lr_find, search),
+    *(predict, export, card, serve, lr_find, search),
 ):
     app.command()(command)
 app.add_typer(regions)

@@ -1,7 +1,6 @@
-"""Options that commands share, the console of standard output, and a quiet TensorFlow."""
+"""Options that commands share, and the console of standard output."""
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,17 +71,3 @@ def report_predictions(result: Any, folder: Path) -> None:
     echo(result.output(folder))
     if result.failed:
         raise Exit(1)
-
-
-def quiet_tensorflow() -> None:
-    """Import TensorFlow without start-up messages, unless `TF_CPP_MIN_LOG_LEVEL` is set.
-
-    TensorFlow writes some of them to file descriptor 2 before it reads that variable.
-    """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        return
-    from maskwright.export.engines import quiet_stderr
-
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    with quiet_stderr():
-        import keras  # noqa: F401

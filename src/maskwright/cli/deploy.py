@@ -1,4 +1,4 @@
-"""`maskwright export` and `maskwright serve`."""
+"""`maskwright export`, `maskwright card` and `maskwright serve`."""
 
 import json
 import os
@@ -9,9 +9,9 @@ from typing import Annotated
 from typer import Argument, Option, echo
 
 from maskwright.cli import options
-from maskwright.cli.console import print_message, quiet_tensorflow
+from maskwright.cli.console import print_message
 from maskwright.errors import ConfigError
-from maskwright.types import Format
+from maskwright.types import CardFormat, Format
 
 
 def export(
@@ -26,13 +26,21 @@ def export(
     int8: Annotated[
         bool, Option("--int8", help="Quantize to 8 bits, calibrated on training images of --data.")
     ] = False,
+    with_postprocessing: Annotated[
+        bool,
+        Option(
+            "--with-postprocessing",
+            help="Also write ONNX files with scaling and decisions inside, for other programs.",
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Export a model for another engine and verify it against the original."""
-    quiet_tensorflow()
     from maskwright import api
 
-    exported = api.export_model(run, out, format=format, data=data, int8=int8)
+    exported = api.export_model(
+        run, out, format=format, data=data, int8=int8, with_postprocessing=with_postprocessing
+    )
     if as_json:
         summary = {"path": str(exported.path), **exported.parity.to_dict()}
         if exported.segmenter is not None:
@@ -47,6 +55,36 @@ def export(
         print_message(f"Segmenter: {exported.segmenter.summary()}")
     print_message(exported.parity.summary())
     echo(exported.path)
+
+
+def card(
+    run: Annotated[Path, Argument(help="Folder of a run.")],
+    out: Annotated[Path, Option("-o", "--out", help="Output folder.")],
+    license: Annotated[str, Option(help="License, as SPDX identifier such as Apache-2.0.")],
+    format: Annotated[CardFormat, Option(help="Hub that reads the card.")] = "huggingface",
+    name: Annotated[str, Option(help="Name of the model.", show_default="name of the folder")] = "",
+    author: Annotated[list[str] | None, Option(help="Author; can be repeated.")] = None,
+    description: Annotated[str, Option(help="What the model is for, in a sentence.")] = "",
+    data_name: Annotated[
+        str, Option(help="Name of the training data.", show_default="name of its folder")
+    ] = "",
+    cite: Annotated[str, Option(help="DOI or address to cite.")] = "",
+    split: options.Split = "test",
+) -> None:
+    """Write the description of a model for Hugging Face or bioimage.io; nothing is uploaded."""
+    from maskwright import api
+
+    publication = api.Publication(
+        license=license,
+        name=name,
+        authors=tuple(author or ()),
+        description=description,
+        data=data_name,
+        cite=cite,
+    )
+    for note in api.write_card(run, out, publication, format=format, split=split):
+        print_message(note)
+    echo(out)
 
 
 def serve(
@@ -68,6 +106,10 @@ def serve(
             help="Folder for images and masks that the page adds to training data.",
             show_default="kept",
         ),
+    ] = None,
+    audit: Annotated[
+        Path | None,
+        Option(help="Folder written by `maskwright audit`; the page lists its masks to correct."),
     ] = None,
     public_url: Annotated[
         str | None,
@@ -93,14 +135,10 @@ def serve(
     By default, the server is reachable from this machine only. Another --host, or a --public-url,
     requires an access token, from --token-file or the environment variable MASKWRIGHT_TOKEN.
     """
-    from maskwright.export.artifact import needs_tensorflow
-
     if token_file is None:
         token = os.environ.get("MASKWRIGHT_TOKEN")
     else:
         token = token_file.read_text(encoding="utf-8").strip()
-    if any(needs_tensorflow(Path(model.rpartition("=")[2])) for model in models):
-        quiet_tensorflow()
     try:
         from maskwright import serving
     except ModuleNotFoundError as error:
@@ -127,6 +165,7 @@ def serve(
         port=port,
         token=token,
         keep=keep,
+        audit=audit,
         limits=limits,
         on_message=print_message,
         ready=show,

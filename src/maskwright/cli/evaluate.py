@@ -2,12 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from typer import Argument, Option, echo
 
 from maskwright.cli import options
-from maskwright.cli.console import print_message, quiet_tensorflow, report_evaluation
+from maskwright.cli.console import print_message, report_evaluation
 from maskwright.errors import ConfigError
 
 Size = Annotated[
@@ -53,7 +53,6 @@ def evaluate(
     as_json: options.Json = False,
 ) -> None:
     """Score a model on a split that it was not trained on."""
-    quiet_tensorflow()
     from maskwright import api
 
     evaluation = api.evaluate(
@@ -92,17 +91,21 @@ def compare(
             help="Train the settings of both runs with so many seeds, and compare these recipes.",
         ),
     ] = None,
+    tolerance_px: Annotated[
+        float | None,
+        Option(help="Compare outlines too; distance in pixels up to which they agree."),
+    ] = None,
+    tolerance_mm: ToleranceMm = None,
     as_json: options.Json = False,
 ) -> None:
     """Test whether two models differ significantly, on the same images."""
-    quiet_tensorflow()
     from maskwright import api
 
     if seeds is not None:
-        if size != "original" or flips or pixel_range:
+        if size != "original" or flips or pixel_range or tolerance_px or tolerance_mm:
             raise ConfigError(
-                "Recipes are compared at the original size: leave out the options "
-                "--size, --flips and --pixel-range, or --seeds."
+                "Recipes are compared by Dice at the original size: leave out the options --size, "
+                "--flips, --pixel-range, --tolerance-px and --tolerance-mm, or --seeds."
             )
         found = api.compare_recipes(
             run_a, run_b, data, seeds=seeds, split=split, out=folder, on_message=print_message
@@ -111,6 +114,7 @@ def compare(
         print_message(f"See {found.folder / 'recipes.json'}.")
         return
     out = folder or api.comparison_folder(run_a, run_b, split)
+    tolerance: dict[str, Any] = {} if tolerance_px is None else {"tolerance_px": tolerance_px}
     comparison = api.compare(
         run_a,
         run_b,
@@ -120,6 +124,8 @@ def compare(
         size=size,
         flips=flips,
         pixel_range=pixel_range,
+        tolerance_mm=tolerance_mm,
+        **tolerance,
         on_message=print_message,
     )
     report_evaluation(run_a, comparison, out, as_json)

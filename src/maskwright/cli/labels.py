@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Exit, Option, echo
 
 from maskwright.cli import options
-from maskwright.cli.console import out, print_message, quiet_tensorflow
+from maskwright.cli.console import out, print_message
 from maskwright.errors import printable
 
 _SHOWN = 10  # images that are named without a count
@@ -25,7 +25,6 @@ def audit(
     as_json: options.Json = False,
 ) -> None:
     """Find masks that may be wrong, by models that have not learned from them."""
-    quiet_tensorflow()
     from maskwright import api
     from maskwright.evaluation.reports.write import draw_table, to_dict
     from maskwright.tasks.registry import task_of
@@ -66,7 +65,6 @@ def queue(
     as_json: options.Json = False,
 ) -> None:
     """Tell which images to label next."""
-    quiet_tensorflow()
     from maskwright import api
 
     queued = api.queue(

@@ -7,10 +7,17 @@ from rich.markup import escape
 from typer import Argument, Context, Exit, Option
 
 from maskwright.cli.console import out
-from maskwright.types import Engine
+from maskwright.types import Engine, Tracker
 
 Data = Annotated[str, Argument(help="Data set: folder, CSV file, data.yaml or tfds:NAME.")]
 PlanFile = Annotated[Path | None, Option("--plan", help="YAML file of settings.")]
+Weights = Annotated[
+    Path | None,
+    Option(
+        "--from",
+        help="Run, or file of torchvision's Mask R-CNN, whose network and weights to start from.",
+    ),
+]
 Settings = Annotated[
     list[str] | None, Option("--set", help="Setting as KEY=VALUE; can be repeated.")
 ]
@@ -20,6 +27,9 @@ Force = Annotated[
     bool, Option("--force", help="Train although `maskwright check` finds errors in the data.")
 ]
 Epochs = Annotated[int | None, Option(min=1, help="Number of epochs.")]
+Track = Annotated[
+    Tracker | None, Option(help="Also log the run to this experiment tracker, see the guide.")
+]
 CalibrationShare = Annotated[
     float | None,
     Option(min=0, max=0.9, help="Share of cases set aside for `maskwright trust`, such as 0.15."),
@@ -41,6 +51,10 @@ AllowCode = Annotated[
 Overwrite = Annotated[bool, Option("--overwrite", help="Recompute existing results.")]
 FolderEngine = Annotated[
     Engine, Option(help="This process, or a Ray cluster with a shared file system.")
+]
+TrainingEngine = Annotated[
+    Engine,
+    Option(help="This process, or a Ray cluster: folds at once, or workers that share batches."),
 ]
 ClusterAddress = Annotated[
     str | None,

@@ -10,7 +10,7 @@ from rich.table import Table
 from typer import Option, echo
 
 from maskwright.cli import options
-from maskwright.cli.console import out, print_message, quiet_tensorflow, read_settings
+from maskwright.cli.console import out, print_message, read_settings
 from maskwright.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def plan(
         float | None,
         Option(min=0.01, help="Training budget in minutes; by default 10, or 60 with --compare."),
     ] = None,
+    weights: options.Weights = None,
     settings: options.Settings = None,
     calibration_share: options.CalibrationShare = None,
     measure: Annotated[
@@ -45,8 +46,7 @@ def plan(
     """Derive training settings from data and hardware, with reasons."""
     from maskwright import api
 
-    quiet_tensorflow()
-    overrides = read_settings(settings, calibration_share=calibration_share)
+    overrides = read_settings(settings, weights=weights, calibration_share=calibration_share)
     if compare is not None or resume:
         if path is None:
             raise ConfigError("Comparing plans needs an output folder; pass it with -o.")
@@ -101,7 +101,6 @@ def search(
     """Search hyperparameters with Optuna, with an equal budget per trial."""
     from maskwright import api
 
-    quiet_tensorflow()
     result = api.search(
         data,
         folder,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast, get_type_hints
 from typer import Argument, Option
 
 from maskwright.cli import options
-from maskwright.cli.console import print_message, quiet_tensorflow, report_predictions
+from maskwright.cli.console import print_message, report_predictions
 from maskwright.model_card.postprocessing import STEPS, Postprocessing
 
 
@@ -48,10 +48,6 @@ def predict(
     **steps: Any,
 ) -> None:
     """Predict masks, objects or decisions for images."""
-    from maskwright.export.artifact import needs_tensorflow
-
-    if engine == "local" and needs_tensorflow(model):
-        quiet_tensorflow()
     from maskwright import api
 
     result = api.predict(

@@ -1,5 +1,6 @@
 """`maskwright regions …`: classification of masked regions."""
 
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,6 @@ from typer import Argument, Exit, Option, Typer, echo
 from maskwright.cli import options
 from maskwright.cli.console import (
     print_message,
-    quiet_tensorflow,
     read_settings,
     report_evaluation,
     report_predictions,
@@ -73,6 +73,31 @@ def extract(
 
 
 @app.command()
+def plan(
+    data: LabeledData,
+    path: Annotated[
+        Path | None, Option("-o", "--out", help="Output file, such as plan.yaml.")
+    ] = None,
+    segmenter: Annotated[
+        Path | None, Option(help="Segmentation run whose masks the model shall learn from, too.")
+    ] = None,
+    minutes: Annotated[float | None, Option(min=0.01, help="Training budget in minutes.")] = None,
+    settings: options.Settings = None,
+    as_json: options.Json = False,
+) -> None:
+    """Derive the settings of a region classifier from data, with reasons."""
+    from maskwright import api
+
+    bundled = segmenter and str(segmenter)
+    given = read_settings(settings, minutes=minutes, segmenter=bundled)
+    result = api.plan_regions(data, path, on_message=print_message, **given)
+    if as_json:
+        echo(dumps(result.to_dict()))
+    else:
+        echo(result.to_yaml() if path is None else path, nl=path is not None)
+
+
+@app.command()
 def train(
     data: LabeledData,
     run: options.RunFolder,
@@ -84,6 +109,7 @@ def train(
     minutes: Annotated[float | None, Option(min=0.01, help="Training budget in minutes.")] = None,
     epochs: options.Epochs = None,
     calibration_share: options.CalibrationShare = None,
+    track: options.Track = None,
     resume: options.Resume = False,
     force: options.Force = False,
     show_settings: options.ShowSettings = False,
@@ -91,13 +117,13 @@ def train(
     """Train a region classifier."""
     from maskwright import api
 
-    quiet_tensorflow()
     bundled = segmenter and str(segmenter)
     given = read_settings(
         settings,
         minutes=minutes,
         epochs=epochs,
         calibration_share=calibration_share,
+        track=track,
         segmenter=bundled,
     )
     given |= {"plan": plan, "resume": resume, "force": force, "on_message": print_message}
@@ -115,7 +141,6 @@ def evaluate(
     json: options.Json = False,
 ) -> None:
     """Score decisions, on ground truth masks and on predicted masks."""
-    quiet_tensorflow()
     from maskwright import api
     from maskwright.tasks.registry import require_task
 
@@ -156,10 +181,6 @@ def predict(
     allow_code: options.AllowCode = False,
 ) -> None:
     """Classify the regions, images or cases of a folder."""
-    from maskwright.export.artifact import needs_tensorflow
-
-    if engine == "local" and needs_tensorflow(model):
-        quiet_tensorflow()
     from maskwright import api
     from maskwright.tasks.registry import require_task
 

@@ -10,33 +10,50 @@ from typing import Annotated
 from typer import Option, echo
 
 from maskwright.cli import options
-from maskwright.cli.console import out, print_message, quiet_tensorflow, read_settings, report_run
+from maskwright.cli.console import out, print_message, read_settings, report_run
+from maskwright.errors import ConfigError
 
 
 def train(
     data: options.Data,
     run: options.RunFolder,
     plan: options.PlanFile = None,
+    weights: options.Weights = None,
     settings: options.Settings = None,
     minutes: Annotated[
         float | None, Option(min=0.01, help="Training budget in minutes, all folds included.")
     ] = None,
     epochs: options.Epochs = None,
     calibration_share: options.CalibrationShare = None,
+    track: options.Track = None,
     folds: Annotated[
         int | None,
         Option(min=2, help="Cross-validate with this number of folds, and build the ensemble."),
     ] = None,
     resume: options.Resume = False,
     force: options.Force = False,
+    engine: options.TrainingEngine = "local",
+    address: options.ClusterAddress = None,
+    workers: Annotated[
+        int | None,
+        Option(min=1, help="Workers of a cluster that share every batch, with --engine ray."),
+    ] = None,
     show_settings: options.ShowSettings = False,
 ) -> None:
     """Train a segmentation model on images and masks."""
     from maskwright import api
 
-    quiet_tensorflow()
+    if engine == "local" and (workers is not None):
+        raise ConfigError("`--workers` are those of a cluster: add --engine ray.")
+    cluster = (address or "local") if engine == "ray" else None
+
     given = read_settings(
-        settings, minutes=minutes, epochs=epochs, calibration_share=calibration_share
+        settings,
+        weights=weights,
+        minutes=minutes,
+        epochs=epochs,
+        calibration_share=calibration_share,
+        track=track,
     )
     if folds is not None or (resume and api.is_cross_validation(run)):
         joined = api.cross_validate(
@@ -45,6 +62,7 @@ def train(
             plan=plan,
             resume=resume,
             force=force,
+            cluster=cluster,
             on_message=print_message,
             **given,
         )
@@ -57,8 +75,14 @@ def train(
         )
         echo(joined.folder)
         return
-    given |= {"plan": plan, "resume": resume, "force": force, "on_message": print_message}
-    report_run(api.train(data, run, **given))
+    given |= {"plan": plan, "resume": resume, "on_message": print_message}
+    if cluster is None:
+        report_run(api.train(data, run, force=force, **given))
+    elif force:
+        raise ConfigError("`--force` is not possible on a cluster; correct the data first.")
+    else:
+        given |= {"workers": workers or 2, "cluster": cluster}
+        report_run(api.train_on_cluster(data, run, **given))
 
 
 def lr_find(
@@ -79,7 +103,6 @@ def lr_find(
     """Find a learning rate from the loss at exponentially rising rates."""
     from maskwright import api
 
-    quiet_tensorflow()
     curve = api.find_learning_rate(
         *(data, picture),
         plan=plan,
@@ -106,19 +129,30 @@ def demo(
     ] = None,
     minutes: Annotated[
         float | None,
-        Option(min=0.05, help="Training budget in minutes; by default 2, or 3 with --regions."),
+        Option(
+            min=0.05,
+            help="Training budget in minutes; by default 2, 3 with --regions, 4 with --objects.",
+        ),
     ] = None,
     regions: Annotated[bool, Option("--regions", help="Also classify each cell.")] = False,
+    objects: Annotated[
+        bool, Option("--objects", help="Separate people who overlap, by two methods.")
+    ] = False,
 ) -> None:
     """Train, evaluate and predict on a generated data set."""
-    quiet_tensorflow()
     from maskwright import api
     from maskwright.evaluation.reports.write import terminal_table
     from maskwright.tasks.registry import task_of
 
     names = chain(["demo"], (f"demo-{number}" for number in count(2)))
     free = next(path for name in names if not (path := Path(name)).exists())
-    make, budget = (api.demo_regions, 3.0) if regions else (api.demo, 2.0)
+    if regions and objects:
+        raise ConfigError("Expected one of --regions and --objects; received both.")
+    make, budget = api.demo, 2.0
+    if regions:
+        make, budget = api.demo_regions, 3.0
+    elif objects:
+        make, budget = api.demo_objects, 4.0
     result = make(folder or free, minutes=minutes or budget, on_message=print_message)
     out().print(terminal_table(task_of(result.run).report(result.evaluation)))
     for name, place in result.places.items():

@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Argument, Option, echo
 
 from maskwright.cli import options
-from maskwright.cli.console import out, print_message, quiet_tensorflow
+from maskwright.cli.console import out, print_message
 from maskwright.data.samples import CALIBRATION
 
 _NONE = "0 for none."
@@ -40,7 +40,6 @@ def trust(
     as_json: options.Json = False,
 ) -> None:
     """Make promises about masks, objects or decisions that hold for new cases."""
-    quiet_tensorflow()
     from maskwright import api
     from maskwright.evaluation.reports.write import draw_table
     from maskwright.model_card import TRUST_FILE

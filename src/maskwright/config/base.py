@@ -19,6 +19,7 @@ from pydantic import (
 from maskwright.architectures import SCRATCH
 from maskwright.config.effects import unused
 from maskwright.data.pipeline.arrays import MEMORY_LIMIT_MB
+from maskwright.types import DETECTORS, Tracker
 
 _STRENGTH = "medium"
 
@@ -62,11 +63,12 @@ class RunConfig(BaseModel):
 
     # Encoder
     encoder: str = "mobilenet_v2"
-    """Encoder architecture: plain, residual, resnet18, resnet34, mit_b0 to mit_b5, or a network of
-    keras.applications, such as efficientnet_v2_b0."""
+    """Encoder architecture: plain, residual, resnet18, resnet34, resnet50_v1_5, mit_b0 to mit_b5,
+    efficientnet_lite0 to efficientnet_lite2, or a network of keras.applications, such as
+    efficientnet_v2_b0."""
     encoder_weights: str | None = "imagenet"
-    """Initial encoder weights: imagenet (downloaded by Keras), a weights file, or none for random
-    initialization."""
+    """Initial encoder weights: imagenet (downloaded by Keras; of efficientnet_lite0 installed with
+    Maskwright), a weights file, or none for random initialization."""
     encoder_widths: tuple[PositiveInt, ...] = Field((32, 64, 128, 256, 512), min_length=1)
     """Channels of each level of the plain and residual encoders, fine to coarse."""
     taps: dict[PositiveInt, str] | None = None
@@ -103,6 +105,9 @@ class RunConfig(BaseModel):
     fix_statistics: bool | None = None
     """Keep the pretrained batch normalization statistics of the encoder; none for true with
     pretrained weights, else false."""
+    freeze_stem: bool | None = None
+    """Keep the pretrained layers of the encoder at stride 2 and finer, which saves time; none for
+    true in condinst and mask_rcnn with pretrained weights, else false."""
     average: NonNegativeFloat = 0.15
     """Window of the moving average of weights, as a fraction of the steps so far; 0 for no
     averaging."""
@@ -119,8 +124,9 @@ class RunConfig(BaseModel):
     # Output
     previews: NonNegativeInt = 4
     """Number of validation samples drawn with their prediction after each epoch."""
-    tensorboard: bool = False
-    """Write logs for TensorBoard to the folder of the run."""
+    track: Tracker | None = None
+    """Experiment tracker: tensorboard, mlflow or wandb (Weights & Biases) receives settings, the
+    scores of each epoch, curves and model card; none for no tracker."""
     checkpoint_seconds: NonNegativeFloat = 20.0
     """Minimum time between two checkpoints, in seconds."""
 
@@ -155,10 +161,15 @@ class RunConfig(BaseModel):
         return self
 
     @property
+    def initial_encoder_weights(self) -> str | None:
+        """`encoder_weights`, but `None` for published ones where the encoder has none."""
+        published = self.encoder_weights == "imagenet"
+        return None if published and self.encoder in SCRATCH else self.encoder_weights
+
+    @property
     def pretrained(self) -> bool:
         """Whether the encoder starts from pretrained weights."""
-        published = self.encoder_weights == "imagenet"
-        return self.encoder_weights is not None and not (published and self.encoder in SCRATCH)
+        return self.initial_encoder_weights is not None
 
     @property
     @abstractmethod
@@ -202,6 +213,7 @@ class RunConfig(BaseModel):
             "encoder_rate": 0.25 if self.pretrained else 1.0,
             "freeze": 0.2 if self.pretrained else 0.0,
             "fix_statistics": self.pretrained,
+            "freeze_stem": self.pretrained and getattr(self, "objects", None) in DETECTORS,
         }
         values = {name: getattr(self, name) for name in _RECIPE}
         return {n: defaults.get(n) if value is None else value for n, value in values.items()}
@@ -209,5 +221,5 @@ class RunConfig(BaseModel):
 
 _RECIPE = (
     *("batch_size", "optimizer", "learning_rate", "encoder_rate", "weight_decay", "clip_norm"),
-    *("schedule", "warmup", "freeze", "fix_statistics", "average", "patience"),
+    *("schedule", "warmup", "freeze", "fix_statistics", "freeze_stem", "average", "patience"),
 )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from maskwright.architectures import ARCHITECTURES, SCRATCH
 from maskwright.errors import ConfigError
 from maskwright.model_card import STEPS, InstanceCard
+from maskwright.types import DETECTORS
 
 
 class _Effect(NamedTuple):
@@ -23,7 +24,7 @@ class _Effect(NamedTuple):
 _DECODER = ("decoder", "decoder_widths", "transposed", "separable", "output_stride")
 _ENCODER = ("encoder", "encoder_widths", "alpha")
 _ENCODER_START = ("taps", "encoder_weights")
-_ENCODER_TRAINING = ("encoder_rate", "freeze", "fix_statistics")
+_ENCODER_TRAINING = ("encoder_rate", "freeze", "fix_statistics", "freeze_stem")
 _PRETRAINED_PRESETS = {None, *(name for name, preset in ARCHITECTURES.items() if preset.pretrained)}
 _NO_BATCH_NORM = ("plain_unet", "small", "unet_plus_plus", "segformer_b0", "reference_cnn")
 _MASK_ONLY = ("class_weights", "favor_rare", "one_logit", "threshold", "memory_limit_mb")
@@ -38,6 +39,10 @@ _EFFECTS = (
         "preset",
         lambda c: c.preset in _PRETRAINED_PRESETS,
         "the preset has no pretrained encoder",
+    ),
+    _Effect(
+        ("encoder_weights",),
+        *("weights", lambda c: c.weights is None, "these are of the whole network"),
     ),
     _Effect(
         ("fix_statistics",),
@@ -111,14 +116,18 @@ _EFFECTS = (
     _Effect(
         ("preset", *_DECODER, "dropout", "deep_supervision", "loss", "smoothing"),
         "objects",
-        lambda c: c.objects != "mask_rcnn",
-        "Mask R-CNN has its own network and losses",
+        lambda c: c.objects not in DETECTORS,
+        "CondInst and Mask R-CNN have their own networks and losses",
     ),
     _Effect(
         ("detector",),
         "objects",
-        lambda c: c.objects == "mask_rcnn",
-        "it describes Mask R-CNN, the model of objects=mask_rcnn",
+        lambda c: c.objects in DETECTORS,
+        "it describes the models of objects=condinst and objects=mask_rcnn",
+    ),
+    _Effect(
+        ("longer_side",),
+        *("objects", lambda c: c.objects is not None, "it is for single objects"),
     ),
     _Effect(
         ("smoothing",),

@@ -11,11 +11,15 @@ from maskwright.config.base import RunConfig
 from maskwright.config.effects import refuse_unused
 from maskwright.config.regions import RegionConfig
 from maskwright.config.segmentation import TrainConfig
+from maskwright.config.starting import with_network
 from maskwright.errors import ConfigError
 from maskwright.imageio import parse_yaml, read_yaml
 
 _MAIN_PARAMETER = {"augmentation": "strength", "detector": "profile"}
 """Parameter that a single word sets, by setting: `detector=paper` sets its profile."""
+
+_REPLACED = {"tensorboard": "track: leave it out, or write track: tensorboard"}
+"""Settings of earlier runs, and what took their place."""
 
 _MOST_SHOWN = 100  # characters of a wrong value
 
@@ -66,7 +70,7 @@ def read_config(plan: str | Path | None, settings: Mapping[str, Any], kind: type
             values.pop("epochs", None)
             values.pop("minutes", None)
     try:
-        config = kind(**{**values, **settings})
+        config = kind(**with_network({**values, **settings}))
     except ValidationError as error:
         raise ConfigError(_sentence(error, kind.command)) from None
     refuse_unused(config, settings)
@@ -115,7 +119,8 @@ def _sentence(error: ValidationError, command: str) -> str:
     for detail in error.errors():
         key = ".".join(str(part) for part in detail["loc"][:1])
         if detail["type"] == "extra_forbidden":
-            problems[key] = f"there is no setting {key}"
+            replaced = f"{key} has become {_REPLACED[key]}" if key in _REPLACED else ""
+            problems[key] = replaced or f"there is no setting {key}"
             hint = f"; `{command} --settings` lists all settings"
             continue
         expected = _EXPECTED.get(detail["type"], detail["msg"].removeprefix("Value error, "))

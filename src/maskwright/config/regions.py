@@ -105,6 +105,7 @@ class RegionConfig(RunConfig):
         return self
 
     @property
-    def pretrained(self) -> bool:
-        """Whether the encoder starts from pretrained weights."""
-        return super().pretrained and self.preset is None and self.pixels
+    def initial_encoder_weights(self) -> str | None:
+        """`encoder_weights`, but `None` where the encoder has none, or there is none."""
+        encodes = self.preset is None and self.pixels
+        return super().initial_encoder_weights if encodes else None

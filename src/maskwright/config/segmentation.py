@@ -1,6 +1,7 @@
 """Settings of semantic and instance segmentation."""
 
 import re
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -26,10 +27,16 @@ class _SegmentationSettings(RunConfig):
     crop: tuple[PositiveInt, PositiveInt] | None = None
     """Height and width of random training crops, in pixels, such as 256 or 256x320; none to train
     on whole images."""
+    longer_side: PositiveInt | None = None
+    """Length to which the longer side of whole images is resized, keeping the aspect, in pixels;
+    for objects, in place of `size` and `crop`."""
     favor_rare: bool = False
     """Center training crops on rare classes more often. Requires `crop`."""
 
     # Model
+    weights: str | None = None
+    """Initial weights of the whole network, with its settings: the folder of a run, or a file of
+    torchvision's Mask R-CNN; none for random ones behind the encoder."""
     preset: str | None = Field(
         None,
         description="Published network that replaces encoder and decoder: "
@@ -40,7 +47,8 @@ class _SegmentationSettings(RunConfig):
     """Decoder architecture: light, unet, attention_unet, unet_plus_plus, resunet, unet_3plus,
     linknet, fpn, pspnet, deeplab_v3, deeplab_v3_plus, segformer or lraspp."""
     decoder_widths: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
-    """Channels of each decoder level, coarse to fine; none for the default of the decoder."""
+    """Channels of each decoder level, coarse to fine; none for the default of the decoder, and of a
+    U-Net on plain or residual for `encoder_widths` in reverse."""
     transposed: bool | None = None
     """Upsample by transposed convolution instead of bilinear interpolation, in the U-Net family;
     none for the default of the decoder."""
@@ -56,11 +64,13 @@ class _SegmentationSettings(RunConfig):
     deep_supervision: NonNegativeFloat | None = None
     """Loss weight of each auxiliary output of the decoder; 0 for no auxiliary outputs, none for the
     value in the decoder's publication."""
-    objects: InstanceMethod | None = None
-    """Instance segmentation method: centers (many small, touching objects) or mask_rcnn
-    (overlapping objects); none for semantic segmentation."""
+    objects: InstanceMethod | Literal["auto"] | None = None
+    """Instance segmentation method: centers (many small, touching objects), condinst
+    (objects of any size, which may overlap) or mask_rcnn (the same, slower to learn); auto for the
+    one that suits the objects, none for semantic segmentation."""
     detector: dict[str, Any] = Field({"profile": "small"})
-    """Mask R-CNN profile, small or paper. Single parameters are set as detector.proposals=300."""
+    """Mask R-CNN profile, small, paper or torchvision, which CondInst ignores. Single parameters of
+    either are set as detector.proposals=300."""
     one_logit: bool = False
     """Predict two classes by one sigmoid output instead of a softmax over two."""
 
@@ -76,6 +86,11 @@ class _SegmentationSettings(RunConfig):
     threshold: float | None = Field(None, gt=0, lt=1)
     """Foreground probability threshold at inference, stored in the model card; none for the class
     with the highest probability."""
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _read_weights_path(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, Path) else value
 
     @field_validator("norm", mode="before")
     @classmethod
@@ -120,11 +135,24 @@ class _SegmentationSettings(RunConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_longer_side(self) -> Self:
+        if self.longer_side is not None and (self.size != "auto" or self.crop is not None):
+            raise ValueError(
+                "longer_side resizes whole images and keeps their aspect: leave out size and crop"
+            )
+        return self
+
+    @property
+    def initial_encoder_weights(self) -> str | None:
+        """`encoder_weights`, but `None` where the encoder has none, or `weights` come after."""
+        published = self.preset is None or ARCHITECTURES[self.preset].pretrained
+        return super().initial_encoder_weights if published and self.weights is None else None
+
     @property
     def pretrained(self) -> bool:
         """Whether the encoder starts from pretrained weights."""
-        published = self.preset is None or ARCHITECTURES[self.preset].pretrained
-        return super().pretrained and published
+        return self.weights is not None or super().pretrained
 
     @property
     def task(self) -> str:

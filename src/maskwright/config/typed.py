@@ -5,10 +5,11 @@ them.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, Never, TypedDict
 
 from maskwright.model_card import PostprocessingArguments
-from maskwright.types import InstanceMethod, Outside, RegionKind, Unit
+from maskwright.types import InstanceMethod, Outside, RegionKind, Tracker, Unit
 
 
 class SharedSettings(TypedDict, total=False):
@@ -41,13 +42,14 @@ class SharedSettings(TypedDict, total=False):
     warmup: float
     freeze: float | None
     fix_statistics: bool | None
+    freeze_stem: bool | None
     average: float
     patience: int | None
     seed: int
     previews: int
-    tensorboard: bool
+    track: Tracker | None
     checkpoint_seconds: float
-    loss: str
+    loss: Any
 
 
 class PlanSettings(SharedSettings, PostprocessingArguments[Never], total=False):
@@ -56,6 +58,7 @@ class PlanSettings(SharedSettings, PostprocessingArguments[Never], total=False):
     size: int | str | Literal["auto"] | tuple[int, int] | None
     crop: int | str | tuple[int, int] | None
     favor_rare: bool
+    weights: str | Path | None
     preset: str | None
     decoder: str
     decoder_widths: Sequence[int] | None
@@ -64,7 +67,8 @@ class PlanSettings(SharedSettings, PostprocessingArguments[Never], total=False):
     norm: Literal["batch", "group", "instance", "none"]
     output_stride: Literal[8, 16, 32]
     deep_supervision: float | None
-    objects: InstanceMethod | None
+    longer_side: int | None
+    objects: InstanceMethod | Literal["auto"] | None
     detector: str | dict[str, Any]
     one_logit: bool
     class_weights: Literal["balanced"] | dict[str, float] | None

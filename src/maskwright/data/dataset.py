@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.data.cases.duplicates import content_hash
+from maskwright.data import object_files
+from maskwright.data.cases.fingerprints import ImageHashes
 from maskwright.data.cases.known import KnownImages
 from maskwright.data.encodings.encoding import Encoding
-from maskwright.data.object_files import number_components, read_listed
 from maskwright.data.readers.mask_fit import (
     AS_STORED,
     MaskFit,
@@ -22,6 +22,8 @@ from maskwright.data.readers.mask_fit import (
 )
 from maskwright.data.readers.probe import Headers, kind_differs
 from maskwright.data.samples import USUAL_SPLITS, Doubt, Note, Sample, SkippedFile
+from maskwright.data.to_rgb import to_gray
+from maskwright.display.notebook import View
 from maskwright.errors import DataError
 from maskwright.imageio import Header, RawMask, read_mask, read_with_gaps
 from maskwright.instances import Instances
@@ -49,6 +51,7 @@ class DataSet:
         fit: What is done to masks so that they lie on their images.
         known: What is recorded of images, such as those that a model has seen.
         ignored_as: Label of what masks ignore; not of pixels for which an image has no data.
+        view: How a notebook shows it and its samples.
     """
 
     root: Path
@@ -66,12 +69,16 @@ class DataSet:
     stated: Mapping[str, Any] = field(default_factory=dict, compare=False)
     case_from: str = ""
     headers: Headers = field(default_factory=Headers, compare=False, repr=False)
-    hashes: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
+    hashes: ImageHashes = field(default_factory=ImageHashes, compare=False, repr=False)
     doubts: tuple[Doubt, ...] = ()
     origin: str = field(default="", compare=False)
     fit: MaskFit = AS_STORED
     known: KnownImages = field(default=KnownImages(), compare=False, repr=False)
     ignored_as: int = IGNORE_LABEL
+    view: View | None = field(default=None, compare=False, repr=False)
+
+    def _repr_html_(self) -> str | None:
+        return None if self.view is None else self.view.html(self)
 
     @property
     def splits(self) -> dict[str, int]:
@@ -122,19 +129,13 @@ class DataSet:
     def _read_pixels(self, sample: Sample) -> tuple[np.ndarray, np.ndarray | None]:
         """Image, and where it has no data."""
         image, gap = read_with_gaps(sample.image)
-        if sample.image not in self.hashes:
-            self.hashes[sample.image] = content_hash(image, sample.id)
+        self.hashes.add(sample.image, image, sample.id)
         problem = kind_differs(image.shape[2], str(image.dtype), self.channels, self.dtype)
         if problem:
             raise DataError(f"{sample.image} {problem}.")
         if image.shape[2] == self.channels:
             return image, gap
-        if self.channels == 3:
-            return np.repeat(image, 3, axis=2), gap
-        # Luminance of ITU-R BT.601, as Pillow and OpenCV compute it.
-        gray: np.ndarray = image @ np.array([0.299, 0.587, 0.114])
-        whole = gray.round() if image.dtype.kind == "u" else gray
-        return whole.astype(image.dtype)[..., None], gap
+        return (np.repeat(image, 3, axis=2) if self.channels == 3 else to_gray(image)), gap
 
     def content_hash(self, sample: Sample) -> str | None:
         """Hash of the pixels in the file of an image; `None` where it cannot be read."""
@@ -173,9 +174,7 @@ class DataSet:
         if not sample.masks:  # no object in the image, so that no mask states the size
             header = self.header(sample.image)
             return np.zeros((header.height, header.width), np.int32)
-        decoded = [
-            (self._decode(sample, place)[1], path) for place, path in enumerate(sample.masks)
-        ]
+        decoded = [(self._decode(sample, n)[1], path) for n, path in enumerate(sample.masks)]
         if self.multilabel:  # no class is hidden by a larger one
             decoded.sort(key=lambda item: -np.count_nonzero(item[0]))
         united = decoded[0][0]
@@ -194,11 +193,15 @@ class DataSet:
         return replace(raw, values=self.fit.lay(raw.values, header, orientation))
 
     def read_objects(self, sample: Sample) -> Instances:
-        """Objects of a sample with their classes, whole where they overlap, crowds of COCO last."""
+        """Objects of a sample with their classes, whole where they overlap, crowds of COCO last.
+
+        Raises as `read_instances`, and `DataError` of objects without a class.
+        """
         if sample.instances is not None and sample.instances.suffix == ".json":
-            return read_listed(sample.instances, self.fit, self.header(sample.image))
+            return object_files.read_listed(sample.instances, self.fit, self.header(sample.image))
         if len(sample.masks) < 2 or sample.instances is not None or self.components:
-            return Instances.from_ids(self.read_instances(sample), self.read_mask(sample))
+            numbers, classes = self.read_instances(sample), self.read_mask(sample)
+            return object_files.with_classes(numbers, classes, self.labels.background, sample)
         masks, labels = [], []
         for place in range(len(sample.masks)):
             raw, classes = self._decode(sample, place)
@@ -207,31 +210,28 @@ class DataSet:
                 labels.append(int(np.bincount(classes[inside]).argmax()))
         return Instances.from_masks(masks, classes.shape, labels)
 
+    def require_instances(self) -> None:
+        """Raise `DataError` if the masks of the data set store classes."""
+        if not self.instances:
+            raise DataError(object_files.no_objects(self.root, self.samples))
+
     def read_instances(self, sample: Sample) -> np.ndarray:
         """Objects `(h, w)` int32, numbered from 1 in the order of files or values; 0 where none is.
 
         Later files lie on top. `DataError` if the masks of the data set store classes.
         """
-        if not self.instances:
-            raise DataError(
-                f"The masks in {self.root} store classes, not objects; expected one mask file for "
-                f"each object, a number for each, or files of such numbers in a folder instances; "
-                f"of objects that never touch, `objects: components` in data.yaml makes each "
-                f"connected component one."
-            )
+        self.require_instances()
         if sample.instances is not None and sample.instances.suffix == ".json":
-            objects = read_listed(sample.instances, self.fit, self.header(sample.image))
+            objects = object_files.read_listed(
+                sample.instances, self.fit, self.header(sample.image)
+            )
             return objects.take(~objects.crowd).ids()
         if sample.instances is not None:
-            values = self._read_raw(sample, sample.instances).values
-            if values.ndim != 2:
-                raise DataError(
-                    f"{sample.instances} holds colors; expected the number of an object in every "
-                    f"pixel, 0 where there is none."
-                )
-            return values.astype(np.int32)
+            raw, header = self._read_raw(sample, sample.instances), self.header(sample.image)
+            size = (header.height, header.width)
+            return object_files.read_numbered(raw, sample.instances, sample.image, size)
         if self.components:
-            return number_components(self.read_mask(sample))
+            return object_files.number_components(self.read_mask(sample))
         numbers = np.zeros_like(self.read_mask(sample))
         for file, path in enumerate(sample.masks, start=1):
             raw = self._read_raw(sample, path)

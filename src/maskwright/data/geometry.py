@@ -106,10 +106,24 @@ def same_aspect(first: Sequence[int], second: Sequence[int]) -> bool:
     )
 
 
-def cut_image(image: np.ndarray, top: int, left: int, size: tuple[int, int]) -> np.ndarray:
-    """Window of `(h, w, c)` that may reach beyond the image, which is reflected there."""
+def longer_side_size(size: tuple[int, int], longer_side: int) -> tuple[int, int]:
+    """Height and width of the same aspect whose longer side is `longer_side`, px."""
+    scale = longer_side / max(size)
+    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
+
+
+def cut_image(
+    image: np.ndarray, top: int, left: int, size: tuple[int, int], *, reflect: bool = True
+) -> np.ndarray:
+    """Window of `(h, w, c)` that may reach beyond the image, which is reflected there, or filled
+    with its mean, because a reflected object is one more.
+    """
     if _holds(image, top, left, size):
         return image[top : top + size[0], left : left + size[1]]
+    if not reflect:
+        window = np.empty((*size, image.shape[2]), image.dtype)
+        window[:] = image.mean(axis=(0, 1))
+        return _lay(window, image, top, left)
     rows, columns = (
         _reflected(start, new, old)
         for start, new, old in zip((top, left), size, image.shape, strict=False)
@@ -126,7 +140,13 @@ def cut_labels(labels: np.ndarray, top: int, left: int, size: tuple[int, int]) -
         return labels[top : top + size[0], left : left + size[1]]
     window = np.zeros((*size, *labels.shape[2:]), labels.dtype)
     (window if window.ndim == 2 else window[..., 0])[:] = IGNORE_LABEL
-    inside = labels[max(top, 0) : max(top + size[0], 0), max(left, 0) : max(left + size[1], 0)]
+    return _lay(window, labels, top, left)
+
+
+def _lay(window: np.ndarray, pixels: np.ndarray, top: int, left: int) -> np.ndarray:
+    """A window with the pixels that lie in it."""
+    height, width = window.shape[:2]
+    inside = pixels[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
     rows, columns = max(-top, 0), max(-left, 0)
     window[rows : rows + inside.shape[0], columns : columns + inside.shape[1]] = inside
     return window

@@ -9,7 +9,7 @@ from maskwright.arguments import check_options, checked
 from maskwright.data.cases.duplicates import unite_duplicates as unite
 from maskwright.data.dataset import DataSet
 from maskwright.data.encodings.evidence import lossy_masks
-from maskwright.data.opening_notes import opening_notes
+from maskwright.data.opening_notes import object_notes, opening_notes
 from maskwright.data.readers.class_files import read_class_files
 from maskwright.data.readers.description import MULTILABEL, READING, Description, write_description
 from maskwright.data.readers.leftovers import settle_leftovers
@@ -21,6 +21,7 @@ from maskwright.data.readers.tables import add_instance_files, assign_cases
 from maskwright.data.rivals import compare_rivals
 from maskwright.data.samples import CALIBRATION, Doubt, Note, Sample, counted
 from maskwright.data.splits import assign_splits, make_fold
+from maskwright.data.views import with_view
 from maskwright.errors import ConfigError, DataError
 from maskwright.labels import IGNORE_LABEL
 
@@ -78,7 +79,7 @@ def open_dataset(source: str | Path, **options: Unpack[OpenOptions]) -> DataSet:
         first, *others = dataset.doubts
         more = f" {counted(len(others), 'more doubt')}: see `maskwright check`." if others else ""
         raise DataError(f"{source}: {first}{more}")
-    return dataset
+    return with_view(dataset)
 
 
 def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> DataSet:
@@ -156,6 +157,7 @@ def open_with_doubts(source: str | Path, **options: Unpack[OpenOptions]) -> Data
         dtype=probed.dtype,
         notes=(
             first,
+            *object_notes(samples, description.objects == "components"),
             *lossy_masks(contents),
             *layout.notes,
             *(remark for remark in remarks if isinstance(remark, Note)),

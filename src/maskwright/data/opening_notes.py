@@ -2,9 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 
-from maskwright.data.samples import Note, SkippedFile, counted
+from maskwright.data.samples import Note, Sample, SkippedFile, counted
 
 _MAX_GROUPS = 3  # of copies that a note names
+
+
+def object_notes(samples: Sequence[Sample], components: bool) -> Iterator[Note]:
+    """Note on what the objects are, where the masks themselves hold classes."""
+    if components:
+        text = "Each connected component of a class is one object, as data.yaml states."
+        yield Note("objects", text)
+        return
+    files = [s.instances for s in samples if s.instances and s.instances.suffix != ".json"]
+    if not files:
+        return
+    folder, total = files[0].parent.name, counted(len(samples), "image")
+    if len(files) == len(samples):
+        text = f"Each number in the files of {folder}/ is one object (0 is background)."
+    else:
+        text = (
+            f"Only {len(files)} of {total} have a file of object numbers in {folder}/: models of "
+            f"objects need one for each, masks of classes do not."
+        )
+    yield Note("objects", text)
 
 
 def opening_notes(

@@ -12,6 +12,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from maskwright.display.notebook import ProgressLine, in_notebook
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -118,10 +120,11 @@ class Room:
 def progress(description: str, total: int) -> Iterator[Callable[[float], None]]:
     """Function that moves a bar on by some of `total`, once it takes long.
 
-    Without a terminal, it writes a line every `LINE_SECONDS`.
+    Without a terminal or a notebook, it writes a line every `LINE_SECONDS`.
     """
     began = written = time.monotonic()
     console, bar, done = Console(stderr=True), None, 0.0
+    line = ProgressLine() if in_notebook() else None
     words = TextColumn("{task.description}")
     columns = (words, BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
 
@@ -130,6 +133,11 @@ def progress(description: str, total: int) -> Iterator[Callable[[float], None]]:
         def advance(amount: float) -> None:
             nonlocal bar, done, written
             done += amount
+            if line is not None:
+                if time.monotonic() - began > _PATIENCE_S:
+                    text = f"{description}: {done:,.0f} of {total:,}"
+                    line.update(text, done / total, last=done >= total)
+                return
             if not console.is_terminal and time.monotonic() - written >= LINE_SECONDS:
                 written = time.monotonic()
                 console.print(f"{description} {done:.0f} of {total}", soft_wrap=True)

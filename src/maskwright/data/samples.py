@@ -4,9 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from maskwright.display.notebook import show_figure
+from maskwright.errors import DataError
 from maskwright.imageio import inline_yaml
+
+if TYPE_CHECKING:
+    from maskwright.display.figures import NotebookFigure
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
@@ -67,6 +72,27 @@ class Sample:
     def labels(self) -> tuple[str, ...]:
         """Labels in `label`, one for the image or one for each mask; empty where there is none."""
         return tuple(part.strip() for part in self.label.split(SEPARATOR)) if self.label else ()
+
+    def belong_to(self, dataset: Any) -> None:
+        """Have `plot` read the sample as one of a data set; copies of it have none."""
+        object.__setattr__(self, "_dataset", dataset)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Not the whole data set with each sample that is sent to another process.
+        return {name: value for name, value in vars(self).items() if name != "_dataset"}
+
+    def plot(self) -> "NotebookFigure":
+        """Image and ground truth, as a figure of Matplotlib; `DataError` as `DataSet.read`."""
+        dataset = vars(self).get("_dataset")
+        if dataset is None:
+            raise DataError(
+                f"Expected a sample of what `open_dataset` gave; {self.id} is none, or a copy."
+            )
+        return dataset.view.plot(dataset, self)
+
+    def show(self) -> None:
+        """Show `plot` in a notebook."""
+        show_figure(self.plot())
 
 
 def unique_ids(paths: Sequence[Sequence[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Images of any sensor as 8-bit RGB, for screens."""
+"""Images of any sensor as 8-bit RGB, for screens, and RGB as gray."""
 
 import numpy as np
 
@@ -34,3 +34,10 @@ def shown_span(pixels: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = np.percentile(known, _SHOWN_PERCENTILES)
     return float(low), float(high)
+
+
+def to_gray(image: np.ndarray) -> np.ndarray:
+    """Luminance `(h, w, 1)` of an RGB image, of its type, by ITU-R BT.601 as in OpenCV."""
+    gray: np.ndarray = image @ np.array([0.299, 0.587, 0.114])
+    whole = gray.round() if image.dtype.kind == "u" else gray
+    return whole.astype(image.dtype)[..., None]

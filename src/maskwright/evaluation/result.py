@@ -3,18 +3,22 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from maskwright.data.geometry import resize_image
 from maskwright.data.samples import Sample, counted
-from maskwright.errors import DataError
+from maskwright.display.notebook import View
+from maskwright.errors import ConfigError, DataError
 from maskwright.inference.predictor import Flips
 from maskwright.labels import Labels
 from maskwright.metrics.intervals import ADVISED_CASES, FEWEST_CASES, unseen_share
 from maskwright.model_card import ModelCard
 from maskwright.types import OnMessage, show_alert
+
+if TYPE_CHECKING:
+    from maskwright.display.figures import NotebookFigure
 
 Size = Literal["original", "working"]
 Weigh = Literal["cases", "images"]
@@ -35,6 +39,7 @@ class EvaluateOptions:
         weigh: `"cases"` counts each case once in means over images, `"images"` each image.
         tolerance_px: Distance up to which outlines agree, for surface Dice; `tolerance_mm`, if it
             is not `None`, goes before it.
+        outlines: Whether `compare` also scores outlines.
         size_limits: Areas that divide small, medium and large objects, px; `None` for thirds.
         calibration: Whether to score the probabilities of masks, too.
         allow_code: Open an exported model whose format can run code.
@@ -50,6 +55,7 @@ class EvaluateOptions:
     weigh: Weigh = "cases"
     tolerance_px: float = 2.0
     tolerance_mm: float | None = None
+    outlines: bool = False
     size_limits: tuple[float, float] | None = None
     calibration: bool = True
     allow_code: bool = False
@@ -105,7 +111,7 @@ class Evaluation:
     """Predictions of a model on a split, compared with the ground truth.
 
     `data` is the folder of the data, `samples` are those that were scored, `warnings` what limits
-    the use of the scores; `date` is ISO 8601, UTC.
+    the use of the scores; `date` is ISO 8601, UTC; `view` is set by the verbs that write a report.
     """
 
     card: ModelCard
@@ -116,6 +122,16 @@ class Evaluation:
     warnings: tuple[Caution, ...] = ()
     options: EvaluateOptions = field(default_factory=EvaluateOptions)
     date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    view: View | None = field(default=None, repr=False)
+
+    def plot(self) -> "NotebookFigure":
+        """Scores with their intervals, as a figure of Matplotlib."""
+        if self.view is None:
+            raise ConfigError("Expected scores of `evaluate` or `compare`; these have no report.")
+        return self.view.plot(self)
+
+    def _repr_html_(self) -> str | None:
+        return None if self.view is None else self.view.html(self)
 
     @property
     def split(self) -> str:

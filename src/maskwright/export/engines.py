@@ -1,11 +1,10 @@
 """What the engines of exported networks share: arrays by name in and out, threads, quantizing."""
 
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,20 +14,6 @@ from maskwright.imageio import read_arrays
 
 Run = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 """From inputs by name, float32, to outputs by name."""
-
-
-@contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Drop what is written to file descriptor 2 meanwhile, as by libraries in C++."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    try:
-        with Path(os.devnull).open("w") as devnull:
-            os.dup2(devnull.fileno(), 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +72,15 @@ class Quantizer:
 
     layers: tuple[str, ...]
     write: Callable[[Sequence[str]], None]
+
+
+def named_outputs(model: Any) -> Any:
+    """Keras model whose outputs have names, which all formats write; a single one is `"logits"`."""
+    if isinstance(model.output, dict):
+        return model
+    import keras
+
+    return keras.Model(model.input, {"logits": model.output}, name=model.name)
 
 
 def first_line(error: Exception) -> str:

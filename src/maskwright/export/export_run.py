@@ -50,6 +50,7 @@ def export_run(
     samples: Sequence[Example] = (),
     calibration: Sequence[np.ndarray] = (),
     data: str | Path | None = None,
+    with_postprocessing: bool = False,
 ) -> Export:
     """Write the model of a run for an engine, with all that using it needs.
 
@@ -61,7 +62,9 @@ def export_run(
         samples: Further examples to compare on, with their labels.
         calibration: Images of the training split, as the model takes them, for a network of eight
             bits; none for one of floats.
-        data: The data of the training, by which promises are made again for eight bits.
+        data: The data of the training, by which promises are made again where the
+            exported model differs too much.
+        with_postprocessing: Also write files for other programs; see `ExportTask.postprocess`.
 
     Raises `ConfigError` if `out` exists, what writes the format is not installed, or the model has
     no network of eight bits; `ModelError` if the run has no such model, the format cannot hold it,
@@ -79,7 +82,8 @@ def export_run(
         segmenter = None
         if (run / SEGMENTER / CARD_FILE).is_file():
             _, segmenter, _ = _write(run / SEGMENTER, made / SEGMENTER, engine, tasks)
-        listing, parity, notes = _write(run, made, engine, tasks, samples, calibration, data)
+        options = (samples, calibration, data, with_postprocessing)
+        listing, parity, notes = _write(run, made, engine, tasks, *options)
         if out.suffix == SUFFIX:
             pack(made, out)
         else:
@@ -95,6 +99,7 @@ def _write(
     samples: Sequence[Example] = (),
     calibration: Sequence[np.ndarray] = (),
     data: str | Path | None = None,
+    with_postprocessing: bool = False,
 ) -> tuple[Listing, Parity, tuple[str, ...]]:
     """Write a model into a folder, which then is an artifact; notes on what was left out."""
     folder.mkdir(exist_ok=True)
@@ -117,12 +122,17 @@ def _write(
         opened, expected = both.opened, both.function
         parity = task.compare(expected, opened, card, examples)
         parity.require(task.limits, engine)
+    if (annotate := FORMATS[engine].annotate) is not None:
+        for path in both.files:
+            annotate(path, card)
+    notes: list[str] = []
+    if with_postprocessing and task.postprocess is not None:
+        notes += task.postprocess(folder, card, opened)
     replace(card, model_sha256=written_digest(folder)).write(folder / CARD_FILE)
     export_learned(run, folder)
-    notes: list[str] = []
     if task.promises is not None:
         difference = None if calibration else parity.difference
-        notes = task.promises(run, folder, engine, difference, examples, data)
+        notes += task.promises(run, folder, engine, difference, examples, data)
     write_selftest(folder, examples[0], task.answer(expected, card, examples[0]))
     self_test(folder, partial(task.answer, opened, card))
     listing = write_listing(
@@ -139,7 +149,10 @@ def _write(
 
 @dataclass(frozen=True)
 class _Both:
-    """A model and what was written of it, each as a function, and what both have in common."""
+    """A model and what was written of it, each as a function, and what both have in common.
+
+    `files` are those of its own networks.
+    """
 
     card: ModelCard
     function: Any
@@ -147,6 +160,7 @@ class _Both:
     pixel_range: tuple[float, float] | None
     network: Any = None
     written: Any = None
+    files: tuple[Path, ...] = ()
 
 
 def _write_members(run: Path, folder: Path, engine: Format, tasks: Tasks) -> _Both:
@@ -176,7 +190,9 @@ def _write_networks(run: Path, folder: Path, engine: Format, tasks: Tasks) -> _B
     for name, part in networks.items():
         write_network(part, folder / name, engine, network)
     opened = task.from_artifact(folder, engine, card, OWN)
-    return _Both(card, task.from_keras(model), opened, pixel_range, model, networks.get(""))
+    function, written = task.from_keras(model), networks.get("")
+    files = tuple(folder / name / FORMATS[engine].file for name in networks)
+    return _Both(card, function, opened, pixel_range, model, written, files)
 
 
 def _task(run: Path, tasks: Tasks) -> ExportTask:

@@ -136,9 +136,13 @@ class ExportTask:
             `None` where a task has no ensembles.
         outputs: From the folder of a run and its Keras model to the model with all outputs that are
             written; `None` for the model as it is.
+        postprocess: From the folder of an artifact for ONNX, its card and its function: writes
+            files that hold scaling and decisions, tries them, and gives notes on them; `None` where
+            a task has none.
+        image_files: Whether those files take images alone.
         promises: From the folders of a run and its exported model, the format, the largest
-            difference of two probabilities (`None` for eight bits), examples, and the data of the
-            run, if given: writes its promises into the other folder, and gives notes on them.
+            difference as in `Parity` (`None` for eight bits), examples, and the data of the run, if
+            given: writes its promises into the other folder, and gives notes on them.
     """
 
     card: type[ModelCard]
@@ -154,6 +158,8 @@ class ExportTask:
     join: Callable[[Sequence[tuple[Any, Any]]], Any] | None = None
     outputs: Callable[[Path, Any], Any] | None = None
     promises: ExportPromises | None = None
+    postprocess: Callable[[Path, Any, Any], list[str]] | None = None
+    image_files: bool = False
 
     def load(self, path: Path, threads: Threads = ALONE) -> tuple[Any, Any]:
         """Function and card of a single model, of a run or exported, as `open_model` opens it."""

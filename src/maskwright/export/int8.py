@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from maskwright.errors import ConfigError, ModelError
-from maskwright.export.engines import quiet_stderr
 from maskwright.export.export_task import INT8, Parity, ParityLimits
 from maskwright.export.formats.table import FORMATS
 from maskwright.export.runtime import Logits
+from maskwright.quiet import quiet_stderr
 from maskwright.types import Format
 
 _GROUPS = 8

@@ -150,13 +150,13 @@ def load_logits(
     folder = model_folder(path)
     if not is_ensemble(folder):
         return open_model(folder, card_type, keras_logits, artifact_logits, threads)
-    card, members = _card_and_members(folder, card_type)
+    card, members = card_and_members(folder, card_type)
     return mean_logits([load_logits(member, threads) for member in members]), card
 
 
 def load_card(path: Path, card_type: type[SemanticCard] = SemanticCard) -> SemanticCard:
     """The card of what `load_logits` would open, which is checked but not opened."""
-    return _card_and_members(model_folder(path), card_type)[0]
+    return card_and_members(model_folder(path), card_type)[0]
 
 
 def keras_logits(model: Any) -> Logits:
@@ -171,7 +171,7 @@ def artifact_logits(
     return _logits_of(artifact_function(folder, engine, threads))
 
 
-def _card_and_members(
+def card_and_members(
     folder: Path, card_type: type[SemanticCard]
 ) -> tuple[SemanticCard, list[Path]]:
     """Card of a model, and the folders of its members, all checked."""

@@ -49,6 +49,15 @@ class Windows:
     white: int | None = None
 
 
+def mirrored(windows: Windows) -> Windows:
+    """The same image, mirrored from left to right."""
+
+    def read(top: int, bottom: int, left: int, right: int) -> np.ndarray:
+        return windows.read(top, bottom, windows.width - right, windows.width - left)[:, ::-1]
+
+    return replace(windows, read=read)
+
+
 @contextmanager
 def open_windows(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[Windows]:
     """Open an image for reading by windows, with the orientation and pixels of `read_image`.

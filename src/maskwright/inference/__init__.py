@@ -8,7 +8,8 @@ from maskwright.inference.large.polygons import write_polygons
 from maskwright.inference.large.predict_large import LARGE_PIXELS, predict_large
 from maskwright.inference.output_paths import Failure
 from maskwright.inference.postprocess import clean
-from maskwright.inference.predictor import Flips, Prediction, Predictor
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Flips, Predictor
 from maskwright.inference.tiling import predict_tiled
 from maskwright.inference.tune_postprocessing import tune_postprocessing
 from maskwright.inference.tuning_result import TuningResult

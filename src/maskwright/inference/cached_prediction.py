@@ -9,7 +9,8 @@ import numpy as np
 from maskwright.data.samples import Sample
 from maskwright.imageio import atomic_write
 from maskwright.inference.postprocess import OBJECTS, clean, cleaning_of, components_of
-from maskwright.inference.predictor import Prediction, Predictor, most_probable
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Predictor, most_probable
 from maskwright.labels import IGNORE_LABEL
 
 THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))

@@ -117,13 +117,14 @@ class FolderModel:
             images that cannot be read are missing, and an item may so have none. Images of several
             items may be predicted together.
         predict_large: Writes all files of an image that is predicted by windows, and gives its
-            height and width, px; `None` where the task does not predict by windows.
+            height and width, px, and its record as `Work.write` does; `None` where the task does
+            not predict by windows.
     """
 
     card: ModelCard
     prepare: Callable[[np.ndarray, Job], Any]
     predict: Callable[[Iterator[Iterable[ReadImage]], Advance], Iterator[Work | Rejected]]
-    predict_large: Callable[[Job, Advance], tuple[int, int]] | None = None
+    predict_large: Callable[[Job, Advance], tuple[tuple[int, int], Record | None]] | None = None
 
 
 @dataclass(frozen=True)

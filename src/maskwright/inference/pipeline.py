@@ -88,11 +88,11 @@ def _predict_large(
     try:
         if model.predict_large is None:
             raise DataError(f"{job.image} has too many pixels for this model; cut it into parts.")
-        size = model.predict_large(job, advance)
+        size, record = model.predict_large(job, advance)
     except _FAULTS as error:
         return _failed(entry, job, error)
     seconds = round(time.perf_counter() - started, 4)
-    return ManifestEntry(**entry, seconds=seconds, status="done", size=size)
+    return ManifestEntry(**entry, seconds=seconds, status="done", size=size, record=record)
 
 
 def _read(

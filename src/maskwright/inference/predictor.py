@@ -1,7 +1,7 @@
 """From one image to labels in its own size, whatever the size that the model works at."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, Unpack
@@ -15,8 +15,8 @@ from maskwright.export.runtime import activate, load_logits
 from maskwright.inference.adjustments import Adjustments, adjusted_card
 from maskwright.inference.pixels import checked_image, fit_range, model_pixels
 from maskwright.inference.postprocess import clean, clean_layers, cleaning_of
+from maskwright.inference.prediction import Prediction
 from maskwright.inference.tiling import is_whole, padded, predict_tiled, resized_strips
-from maskwright.instances import Instances
 from maskwright.model_card import ModelCard, SemanticCard
 
 Flips = bool | Literal["all"]
@@ -27,25 +27,6 @@ _FLIPPED_AXES: dict[Flips, tuple[tuple[int, ...], ...]] = {
     True: ((), (2,)),
     "all": ((), (2,), (1,), (1, 2)),
 }
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model makes of one image; without objects, the last two are `None`.
-
-    Args:
-        labels: Class of each pixel, int32 `(h, w)`, in the size of the image, after
-            post-processing; of classes that overlap, uint8 `(h, w, classes)`, 1 in their pixels.
-        probabilities: float32 `(h, w, classes)` before threshold and post-processing, where they
-            were requested.
-        instances: Number of the object of each pixel, int32 `(h, w)`, 0 for none.
-        objects: The objects with scores, which may overlap.
-    """
-
-    labels: np.ndarray
-    probabilities: np.ndarray | None = None
-    instances: np.ndarray | None = None
-    objects: Instances | None = None
 
 
 def check_flips(card: ModelCard, flips: Flips) -> None:
@@ -125,7 +106,8 @@ class Predictor:
             adjusted = self.adjusted(threshold=threshold)
             return adjusted(image, flips=flips, probabilities=probabilities)
         size = checked_image(image).shape[:2]
-        return self.decide(self.strips(self.working(image), size, flips), size, probabilities)
+        made = self.decide(self.strips(self.working(image), size, flips), size, probabilities)
+        return replace(made, image=image, classes=self.card.labels)
 
     def working(self, image: np.ndarray) -> np.ndarray:
         """Image `(h, w, c)` checked and as the model will see it.

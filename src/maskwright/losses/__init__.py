@@ -1,13 +1,16 @@
 """Losses: (labels, logits) → one value for each image. A new one is a `MaskLoss` with a `code`."""
 
+from maskwright.losses.base import LOSSES, MaskLoss
 from maskwright.losses.compose import Sum, loss, parse
 from maskwright.losses.geometry import Boundary, CenterlineDice
+from maskwright.losses.keras_loss import OWN_LOSS, KerasLoss, own_loss
 from maskwright.losses.multilabel import Multilabel
 from maskwright.losses.overlap import Dice, FocalTversky, Lovasz, Tversky
-from maskwright.losses.pixel import LOSSES, CrossEntropy, Focal, HardPixels, MaskLoss
+from maskwright.losses.pixel import CrossEntropy, Focal, HardPixels
 
 __all__ = [
     "LOSSES",
+    "OWN_LOSS",
     "Boundary",
     "CenterlineDice",
     "CrossEntropy",
@@ -15,11 +18,13 @@ __all__ = [
     "Focal",
     "FocalTversky",
     "HardPixels",
+    "KerasLoss",
     "Lovasz",
     "MaskLoss",
     "Multilabel",
     "Sum",
     "Tversky",
     "loss",
+    "own_loss",
     "parse",
 ]

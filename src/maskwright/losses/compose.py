@@ -3,24 +3,28 @@
 import re
 from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
-from maskwright.losses.pixel import LOSSES, MaskLoss, Pixels, Tensor
+from maskwright.losses.base import LOSSES, LossOptions, MaskLoss, Pixels, Tensor, shared_arguments
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
 class Sum(MaskLoss):
     """A weighted sum of losses, at least one, for which probabilities are computed once.
 
-    `terms` ignore the same label; `weights` are one for each, or `None` for ones.
+    `terms` ignore the same label, and all take logits, or all probabilities; `weights` are one for
+    each, or `None` for ones.
     """
 
     def __init__(
-        self, terms: Sequence[MaskLoss], weights: Sequence[float] | None = None, **kwargs: Any
+        self,
+        terms: Sequence[MaskLoss],
+        weights: Sequence[float] | None = None,
+        **kwargs: Unpack[LossOptions],
     ) -> None:
         weights = [1.0] * len(terms) if weights is None else weights
         if not terms or len(terms) != len(weights):
@@ -31,7 +35,9 @@ class Sum(MaskLoss):
         ignored = {term.ignore_label for term in terms}
         if len(ignored) > 1:
             raise ValueError(f"All terms must ignore the same label. Received: {ignored}")
-        super().__init__(**{**kwargs, "ignore_label": terms[0].ignore_label})
+        if len({term.from_logits for term in terms}) > 1:
+            raise ValueError("All terms must have the same `from_logits`.")
+        super().__init__(**{**kwargs, **shared_arguments(terms[0])})
         self.terms = list(terms)
         self.weights = [float(weight) for weight in weights]
 
@@ -60,6 +66,7 @@ def loss(
     smoothing: float = 0.0,
     batch: bool = True,
     ignore_label: int | None = IGNORE_LABEL,
+    from_logits: bool = True,
     arguments: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> MaskLoss:
     """A loss from its name, or a weighted sum from several.
@@ -69,19 +76,21 @@ def loss(
         smoothing: Label smoothing of cross-entropy, 0 to 1.
         batch: Dice, Tversky and focal Tversky count over the whole batch instead of image by image.
         ignore_label: Label of pixels that do not count, or `None` where all do.
+        from_logits: Whether predictions are logits; see `MaskLoss`.
         arguments: Further arguments by name of the loss, such as `{"tversky": {"alpha": 0.2}}`.
 
     Raises:
         ConfigError: If a name is unknown or twice there, or a weight is no positive number.
     """
     weights = parse(description)
-    shared = {"smoothing": smoothing, "batch": batch}
+    options = {"smoothing": smoothing, "batch": batch}
     terms = []
     for name in weights:
-        taken = shared.keys() & signature(LOSSES[name].__init__).parameters.keys()
-        given: dict[str, Any] = {option: shared[option] for option in taken}
+        taken = options.keys() & signature(LOSSES[name].__init__).parameters.keys()
+        given: dict[str, Any] = {option: options[option] for option in taken}
         given.update((arguments or {}).get(name, {}))
-        terms.append(LOSSES[name](**{"ignore_label": ignore_label, **given}))
+        shared = {"ignore_label": ignore_label, "from_logits": from_logits}
+        terms.append(LOSSES[name](**{**shared, **given}))
     if list(weights.values()) == [1.0]:
         return terms[0]
     return Sum(terms, list(weights.values()))

@@ -1,11 +1,12 @@
 """Losses of the geometry of masks: distances from their boundary, and their center lines."""
 
-from typing import Any
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from maskwright.losses.pixel import MaskLoss, Pixels, Tensor, pixel_mean
+from maskwright.losses.base import LossOptions, MaskLoss, Pixels, Tensor
+from maskwright.losses.pixel import pixel_mean
 
 _LEAST = 1e-7
 
@@ -27,12 +28,14 @@ class Boundary(MaskLoss):
     Args:
         reach: Distance beyond which all errors count alike, pixels, at least 1; time grows with it.
 
+    Other arguments, and those of a call, are those of `MaskLoss`.
+
     Source: Kervadec et al., Boundary loss for highly unbalanced segmentation, 2019.
     """
 
     code = "boundary"
 
-    def __init__(self, reach: int = 10, **kwargs: Any) -> None:
+    def __init__(self, reach: int = 10, **kwargs: Unpack[LossOptions]) -> None:
         if reach < 1:
             raise ValueError(f"`reach` must be at least one pixel. Received: {reach}")
         super().__init__(**kwargs)
@@ -95,13 +98,17 @@ class CenterlineDice(MaskLoss):
     in both masks. Time grows with iterations and classes: on two cores a tenth of a second for
     sixteen masks of 128 px and one class beside the background.
 
+    Other arguments, and those of a call, are those of `MaskLoss`.
+
     Source: Shit et al., clDice: a novel topology-preserving loss function for tubular structure
     segmentation, 2021.
     """
 
     code = "cldice"
 
-    def __init__(self, iterations: int = 3, smooth: float = 1.0, **kwargs: Any) -> None:
+    def __init__(
+        self, iterations: int = 3, smooth: float = 1.0, **kwargs: Unpack[LossOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.iterations = iterations
         self.smooth = smooth

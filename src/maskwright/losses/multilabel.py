@@ -1,13 +1,14 @@
 """Losses of classes that overlap: each class is a decision of its own."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
 from maskwright.labels import IGNORE_LABEL
-from maskwright.losses.pixel import AddUp, MaskLoss, Tensor
+from maskwright.losses.base import AddUp, LossOptions, MaskLoss, Tensor, shared_arguments
+from maskwright.losses.inputs import as_logits, overlapping_labels
 
 
 @keras.saving.register_keras_serializable(package="maskwright")
@@ -24,14 +25,27 @@ class Multilabel(MaskLoss):
     Call arguments:
         y_true: 0, 1 or the ignore label, `(batch, height, width, classes)`; with `combinations`,
             their numbers or the ignore label, `(batch, height, width)`.
-        y_pred: Logits, `(batch, height, width, classes)`.
+        y_pred: Logits, or probabilities where the loss has `from_logits=False`,
+            `(batch, height, width, classes)`.
         sample_weight: As of `MaskLoss`.
     """
 
-    def __init__(self, loss: MaskLoss, combinations: Any = None, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "ignore_label": loss.ignore_label})
+    def __init__(
+        self, loss: MaskLoss, combinations: Any = None, **kwargs: Unpack[LossOptions]
+    ) -> None:
+        super().__init__(**{**kwargs, **shared_arguments(loss)})
         self.loss = loss
         self.combinations = None if combinations is None else np.asarray(combinations).tolist()
+
+    def labels_of(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Labels as `per_image` takes them; `ValueError` where their shape does not fit."""
+        if self.combinations is not None:
+            return ops.cast(y_true, "int32")
+        return overlapping_labels("Multilabel", y_true, y_pred)
+
+    def logits_of(self, y_pred: Tensor) -> Tensor:
+        """Logits as `per_image` takes them; `ValueError` where the model gives others."""
+        return as_logits("Multilabel", y_pred, self.from_logits, overlapping=True)
 
     def per_image(
         self,
@@ -60,7 +74,6 @@ class Multilabel(MaskLoss):
     def from_config(cls, config: dict[str, Any]) -> "Multilabel":
         """The loss that `get_config` described."""
         loss = keras.saving.deserialize_keras_object(config.pop("loss"))
-        config.pop("ignore_label")
         return cls(loss, **config)
 
 

@@ -1,11 +1,11 @@
 """Losses that compare the overlap of two masks with their sizes: Dice, Tversky and Jaccard."""
 
-from typing import Any
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from maskwright.losses.pixel import MaskLoss, Pixels, Tensor
+from maskwright.losses.base import LossOptions, MaskLoss, Pixels, Tensor
 
 _LEAST = 1e-7
 
@@ -24,6 +24,8 @@ class Tversky(MaskLoss):
         batch: Count over the whole batch instead of image by image. Small batches and rare classes
             gain from it, since a class seldom fills every image; each image gets the same value.
 
+    Other arguments, and those of a call, are those of `MaskLoss`.
+
     Source: Salehi et al., Tversky loss function for image segmentation, 2017.
     """
 
@@ -35,7 +37,7 @@ class Tversky(MaskLoss):
         beta: float = 0.7,
         smooth: float = 1.0,
         batch: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LossOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
@@ -58,12 +60,16 @@ class Dice(MaskLoss):
         smooth: See `Tversky`, which this is with `alpha` and `beta` of one half.
         batch: See `Tversky`.
 
+    Other arguments, and those of a call, are those of `MaskLoss`.
+
     Source: Milletari et al., V-Net, 2016, with plain instead of squared sums.
     """
 
     code = "dice"
 
-    def __init__(self, smooth: float = 1.0, batch: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, smooth: float = 1.0, batch: bool = False, **kwargs: Unpack[LossOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.smooth = smooth
         self.batch = batch
@@ -84,6 +90,8 @@ class FocalTversky(Tversky):
     Args:
         gamma: What the root is taken by; 1 is Tversky. All else is as there.
 
+    Other arguments, and those of a call, are those of `MaskLoss`.
+
     Source: Abraham and Khan, A novel focal Tversky loss function with improved attention U-Net for
     lesion segmentation, 2019, whose alpha weighs false negatives.
     """
@@ -97,7 +105,7 @@ class FocalTversky(Tversky):
         beta: float = 0.7,
         smooth: float = 1.0,
         batch: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LossOptions],
     ) -> None:
         super().__init__(alpha, beta, smooth, batch, **kwargs)
         self.gamma = gamma
@@ -137,6 +145,8 @@ class Lovasz(MaskLoss):
     Where all errors are 0 or 1 it is one minus the index exactly.
 
     Weights of pixels are those of `Tversky`.
+
+    Other arguments, and those of a call, are those of `MaskLoss`.
 
     Source: Berman et al., The Lovász-softmax loss, 2018, image by image.
     """

@@ -1,9 +1,12 @@
 """Metrics: integer counts → scores.
 
-`metrics.streaming`, which needs Keras, and the modules on objects, outlines, components and
-probabilities of pixels are imported by name.
+Metrics for `compile` are imported with Keras on first use. The modules on objects, outlines,
+components and probabilities of pixels are imported by name.
 """
 
+from typing import TYPE_CHECKING
+
+from maskwright.lazy import lazy_names
 from maskwright.metrics.calibration import (
     brier,
     calibration_curve,
@@ -29,8 +32,14 @@ from maskwright.metrics.curves import (
 from maskwright.metrics.decisions import Decisions, decision_intervals, decision_scores
 from maskwright.metrics.paired import Paired, paired_difference
 
+if TYPE_CHECKING:
+    from maskwright.metrics.streaming import ConfusionMatrix, MeanDice, MeanIoU
+
 __all__ = [
+    "ConfusionMatrix",
     "Decisions",
+    "MeanDice",
+    "MeanIoU",
     "Paired",
     "Scores",
     "average_precision",
@@ -52,3 +61,8 @@ __all__ = [
     "tally",
     "tally_scores",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    dict.fromkeys(("ConfusionMatrix", "MeanDice", "MeanIoU"), "maskwright.metrics.streaming"),
+)

@@ -10,10 +10,7 @@ import numpy as np
 
 from maskwright.instances import Instances, mask_overlaps
 from maskwright.metrics.confusion import defined_mean
-from maskwright.metrics.instances import THRESHOLDS
-
-SIZES_PX = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 10**10)}
-"""Areas, px, both ends included, of what COCO calls small, medium and large."""
+from maskwright.metrics.instances import SIZES_PX, THRESHOLDS
 
 ANY_AREA = (0, 10**10)
 """Areas of objects of all sizes, px."""

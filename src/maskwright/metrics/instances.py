@@ -16,6 +16,9 @@ from maskwright.metrics.confusion import defined_mean, ratio
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """Overlaps from which an object counts as detected: 0.5 to 0.95."""
 
+SIZES_PX = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 10**10)}
+"""Areas, px, both ends included, of what COCO calls small, medium and large."""
+
 TP, FP, FN = 0, 1, 2
 """Columns of the counts of a tally."""
 
@@ -27,27 +30,28 @@ class ObjectTally:
     `counts` are TP, FP and FN of each class at each of `THRESHOLDS`, `(thresholds, classes, 3)`;
     `quality` is the sum of the IoU of true positives at 0.5 of each class, `(classes,)`. Pixels
     `shared` by true objects and their best predictions, and `united` with all predictions, give
-    the aggregated Jaccard index.
+    the aggregated Jaccard index. `by_size` are TP, FP and FN at 0.5 of the objects of each of
+    `SIZES_PX`, false ones by their own area, `(sizes, 3)`. `duplicates` is the number of
+    predictions that lie by more than half in a true object of their class which has another: one
+    that is matched, or of a higher IoU.
     """
 
     counts: np.ndarray
     quality: np.ndarray
     shared: int
     united: int
+    by_size: np.ndarray
+    duplicates: int
 
 
 def tally_objects(predicted: Instances, true: Instances, num_classes: int) -> ObjectTally:
     """Counts of one image, whose labels lie below `num_classes`; predictions count at any score.
 
     An object is detected where a prediction of its class overlaps it by an IoU above the threshold;
-    each is matched once, so that as many as possible are. Predictions mostly inside a crowd do not
-    count.
+    each is matched once, so that as many as possible are. Predictions mostly inside crowds do not
+    count, unless they can be matched.
     """
-    truth = true.take(~true.crowd)
-    if true.crowd.any():
-        inside = mask_overlaps(predicted, true.take(true.crowd)).sum(axis=1)
-        overlaps = mask_overlaps(predicted, truth).max(axis=1, initial=0) > 0
-        predicted = predicted.take(overlaps | (2 * inside <= predicted.areas))
+    predicted, truth = counted_objects(predicted, true)
     shared = mask_overlaps(predicted, truth)
     predicted_areas, true_areas = predicted.areas, truth.areas
     ious = shared / np.maximum(predicted_areas[:, None] + true_areas - shared, 1)
@@ -55,17 +59,82 @@ def tally_objects(predicted: Instances, true: Instances, num_classes: int) -> Ob
     counts = np.zeros((len(THRESHOLDS), num_classes, 3), np.int64)
     quality = np.zeros(num_classes)
     for row, threshold in enumerate(THRESHOLDS):
-        i, j = _matches(same, threshold)
+        i, j = match_objects(same, threshold)
         hit = np.bincount(truth.labels[j], minlength=num_classes)
         false = np.bincount(predicted.labels, minlength=num_classes) - hit
         missed = np.bincount(truth.labels, minlength=num_classes) - hit
         counts[row] = np.stack([hit, false, missed], axis=-1)
         if row == 0:
             np.add.at(quality, truth.labels[j], same[i, j])
-    return ObjectTally(counts, quality, *_aggregated(shared, ious, predicted_areas, true_areas))
+            by_size = _by_size(predicted_areas, true_areas, i, j)
+            duplicates = find_duplicates(shared, same, predicted_areas, (i, j))
+    pixels = _aggregated(shared, ious, predicted_areas, true_areas)
+    return ObjectTally(counts, quality, *pixels, by_size, int(duplicates.sum()))
 
 
-def _matches(ious: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+def counted_objects(predicted: Instances, true: Instances) -> tuple[Instances, Instances]:
+    """Predictions that count, and true objects but crowds.
+
+    A prediction mostly inside crowds counts only where it can be matched.
+    """
+    truth = true.take(~true.crowd)
+    if true.crowd.any():
+        areas = predicted.areas
+        region = true.take(true.crowd).ids() > 0  # crowds may overlap
+        inside = np.array(
+            [
+                np.count_nonzero(region[top:bottom, left:right] & mask)
+                for mask, (top, left, bottom, right) in zip(
+                    predicted.masks, predicted.boxes.tolist(), strict=True
+                )
+            ],
+            np.int64,
+        )
+        shared = mask_overlaps(predicted, truth)
+        union = areas[:, None] + truth.areas - shared
+        matches = (shared > THRESHOLDS[0] * union).any(axis=1)
+        predicted = predicted.take(matches | (2 * inside <= areas))
+    return predicted, truth
+
+
+def find_duplicates(
+    shared: np.ndarray,
+    same: np.ndarray,
+    areas: np.ndarray,
+    matches: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Whether each prediction is a duplicate as of `ObjectTally`, bool `(n,)`.
+
+    Args:
+        shared: Pixels that predictions share with true objects, `(n, m)`.
+        same: IoU of predictions with true objects of their class, `(n, m)`; 0 for others.
+        areas: Areas of the predictions, px, `(n,)`.
+        matches: Indices of matched predictions and true objects, as of `match_objects`.
+    """
+    inside = (2 * shared > areas[:, None]) & (same > 0)
+    if not inside.any():
+        return np.zeros(len(areas), bool)
+    rank = np.where(inside, same, -1.0)
+    rank[matches] += 2  # before all others
+    is_best = inside & (np.arange(len(areas))[:, None] == rank.argmax(axis=0))
+    duplicates: np.ndarray = inside.any(axis=1) & ~is_best.any(axis=1)
+    return duplicates
+
+
+def _by_size(
+    predicted: np.ndarray, true: np.ndarray, matched: np.ndarray, detected: np.ndarray
+) -> np.ndarray:
+    """TP, FP and FN by size, `(sizes, 3)`, from areas and the indices of matched pairs."""
+    limits = [most for _, most in SIZES_PX.values()][:-1]
+    result = np.zeros((len(SIZES_PX), 3), np.int64)
+    size_of = np.searchsorted(limits, true)
+    false = np.delete(np.searchsorted(limits, predicted), matched)
+    for column, sizes in ((TP, size_of[detected]), (FP, false), (FN, np.delete(size_of, detected))):
+        result[:, column] = np.bincount(sizes, minlength=len(SIZES_PX))
+    return result
+
+
+def match_objects(ious: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the most pairs above a threshold, and of these of the highest IoU."""
     enough = ious > threshold
     if not enough.any():
@@ -139,9 +208,10 @@ def object_scores(tallies: Sequence[ObjectTally]) -> ObjectScores:
 
 
 def weighted_scores(tallies: Sequence[ObjectTally], times: np.ndarray) -> dict[str, np.ndarray]:
-    """Scores of sets of images that count `times` `(sets, n)` each, `(sets,)` by name.
+    """Scores by name, `(sets,)`, of sets of images that count `times` `(sets, n)`; nan for none.
 
-    `ap50`, `ap75` and `ap` averaged over `THRESHOLDS`, `pq` averaged over classes, and `aji`.
+    `ap50`, `ap75` and `ap` averaged over `THRESHOLDS`, `aji`, and panoptic quality: `pq` averaged
+    over classes and `class_pq` of each, `(sets, classes)`.
     """
     counts = np.stack([tally.counts for tally in tallies])
     image = counts.sum(axis=2)
@@ -149,17 +219,16 @@ def weighted_scores(tallies: Sequence[ObjectTally], times: np.ndarray) -> dict[s
     ap = np.where(total > 0, image[..., TP] / np.maximum(total, 1), 0.0)
     united = np.array([tally.united for tally in tallies])
     aji = np.array([tally.shared for tally in tallies]) / np.maximum(united, 1)
-    num_defined = np.maximum(times @ (total > 0).astype(float), 1)
-    by_overlap = (times @ ap) / num_defined
+    by_overlap = ratio(times @ ap, times @ (total > 0).astype(float))
     at_half = counts[:, 0].reshape(len(tallies), -1)
     summed = (times @ at_half).reshape(len(times), *counts.shape[2:])
     quality = times @ np.stack([tally.quality for tally in tallies])
-    half = summed[..., TP] + (summed[..., FP] + summed[..., FN]) / 2
-    pq = np.where(half > 0, quality / np.where(half > 0, half, 1), np.nan)
+    pq = ratio(quality, summed[..., TP] + (summed[..., FP] + summed[..., FN]) / 2)
     return {
         "ap50": by_overlap[:, 0],
         "ap75": by_overlap[:, THRESHOLDS.index(0.75)],
         "ap": by_overlap.mean(axis=1),
         "pq": defined_mean(pq, axis=1),
-        "aji": (times @ np.where(united > 0, aji, 0.0)) / np.maximum(times @ (united > 0), 1),
+        "aji": ratio(times @ np.where(united > 0, aji, 0.0), times @ (united > 0)),
+        "class_pq": pq,
     }

@@ -4,7 +4,7 @@ Images of one case resemble each other, so that cases are what is counted and le
 of bootstrap samples is too narrow with few cases, and has no width where they are alike.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 import numpy as np
 
@@ -165,10 +165,28 @@ def mean_interval(
         has = sums[(slice(None), 1, *place)] > 0
         if present[place] >= FEWEST_CASES:
             column = without[(has, *place)]
-            ends[(slice(None), *place)] = jackknife_interval(
-                value[place], column, level, bounded=bounded
-            )
+            both = jackknife_interval(value[place], column, level, bounded=bounded)
+            if bounded and np.isnan(both).all():
+                # All cases are alike, and as many others as no case tells of may be anything.
+                share = 1 - ((1 - level) / 2) ** (1 / len(column))
+                both = value[place] + share * (np.array([0.0, 1.0]) - value[place])
+            ends[(slice(None), *place)] = both
     return ends
+
+
+def sum_interval(
+    score: Callable[[np.ndarray], np.ndarray],
+    counts: np.ndarray,
+    cases: Sequence[Hashable],
+    level: float = LEVEL,
+) -> np.ndarray:
+    """Interval `(2, …)` of a score in [0, 1] of the sum of the counts of images `(n, …)`.
+
+    `score` takes counts with any leading axes. As `jackknife_interval`, without each case.
+    """
+    sums = add_by_case(counts, cases)
+    total = sums.sum(axis=0)
+    return jackknife_interval(score(total), score(total - sums), level)
 
 
 def proportion_interval(

@@ -1,6 +1,6 @@
 """Two models on the same images: how far apart they are, and whether chance explains it."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from maskwright.errors import DataError
 from maskwright.metrics.confusion import Scores, tally_scores
 from maskwright.metrics.intervals import (
+    FEWEST_CASES,
     LEVEL,
     add_by_case,
     few_cases,
@@ -89,11 +90,78 @@ def paired_difference(
         name: jackknife_interval(gain[name], value[:, 0] - value[:, 1], level, bounded=False)
         for name, value in without.items()
     }
-    p = _chances(both, gain, background, swaps, seed)
+    whole = total.astype(np.float64)
+    apart = (both[:, 1] - both[:, 0]).reshape(len(both), -1).astype(np.float64)
+
+    def swapped(cases: np.ndarray) -> dict[str, np.ndarray]:
+        moved = (cases @ apart).reshape(-1, *whole.shape[1:])
+        first, second = (
+            vars(tally_scores(side, background)) for side in (whole[0] + moved, whole[1] - moved)
+        )
+        return {name: first[name] - second[name] for name in gain}
+
+    p = swap_chances(gain, swapped, len(both), apart.shape[1], swaps=swaps, seed=seed)
     scored = ~(np.isnan(a.iou) & np.isnan(b.iou))
     for name, blank in few_cases(tallies_a, cases, scored, background).items():
         ends[name][..., blank] = p[name][..., blank] = np.nan
     return Paired(a, b, Scores(**gain), Scores(**ends), Scores(**p), len(both), level)
+
+
+@dataclass(frozen=True)
+class PairedMean:
+    """Mean of a score of images by two models, A's gain, its interval `(2,)`, and its chance."""
+
+    a: float
+    b: float
+    gain: float
+    ends: np.ndarray
+    p: float
+
+
+def paired_mean(
+    a: np.ndarray,
+    b: np.ndarray,
+    cases: Sequence[Hashable],
+    *,
+    swaps: int = SWAPS,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> PairedMean:
+    """How far the mean score of one model is above that of another, each case counting once.
+
+    The score of a case is the mean of its images; those where one of both is nan are left out. The
+    test and the interval are those of `paired_difference`; both are nan with too few cases.
+
+    Args:
+        a: Scores of images by one model, `(n,)`.
+        b: Those of the same images by the other.
+        cases: The case of each image.
+    """
+    held = ~(np.isnan(a) | np.isnan(b))
+    nan_ends = np.full(2, np.nan)
+    if not held.any():
+        return PairedMean(np.nan, np.nan, np.nan, nan_ends, np.nan)
+    of_held = [case for case, is_held in zip(cases, held, strict=True) if is_held]
+    sums = add_by_case(np.column_stack([a[held], b[held], np.ones(held.sum())]), of_held)
+    means = sums[:, :2] / sums[:, 2:]
+    first, second = means.mean(axis=0).tolist()
+    apart = means[:, 0] - means[:, 1]
+    num_cases, gain = len(apart), float(apart.mean())
+    if num_cases < FEWEST_CASES:
+        return PairedMean(first, second, gain, nan_ends, np.nan)
+    without = (apart.sum() - apart) / (num_cases - 1)
+    ends = jackknife_interval(gain, without, level, bounded=False)
+    swapped, is_all = swap_cases(num_cases, swaps, seed)
+    moved = apart.mean() - 2 * (swapped @ apart) / num_cases
+    as_large = int((np.abs(moved) >= abs(gain) - _ROUNDING).sum()) + (not is_all)
+    return PairedMean(first, second, gain, ends, as_large / (len(swapped) + (not is_all)))
+
+
+def swap_cases(num_cases: int, swaps: int = SWAPS, seed: int = 0) -> tuple[np.ndarray, bool]:
+    """Cases that are swapped, 0 or 1 `(swaps, cases)`, and whether these are all ways to swap."""
+    if num_cases <= _ALL_SWAPS:
+        return (np.arange(2**num_cases)[:, None] >> np.arange(num_cases)) & 1, True
+    return np.random.default_rng(seed).integers(0, 2, (swaps, num_cases)), False
 
 
 def holm(chances: np.ndarray) -> np.ndarray:
@@ -137,32 +205,31 @@ def shared_level(comparisons: int, level: float = LEVEL) -> float:
     return 1 - (1 - level) / max(comparisons, 1)
 
 
-def _chances(
-    both: np.ndarray,
-    gain: dict[str, np.ndarray],
-    background: int | None,
-    swaps: int,
-    seed: int,
+def swap_chances(
+    gain: Mapping[str, np.ndarray],
+    apart: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    num_cases: int,
+    numbers_a_swap: int,
+    *,
+    swaps: int = SWAPS,
+    seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Chance of each difference by swapping within cases `(cases, 2, 3, classes)`."""
-    num_cases = len(both)
-    is_all = num_cases <= _ALL_SWAPS
-    if is_all:
-        swapped = (np.arange(2**num_cases)[:, None] >> np.arange(num_cases)) & 1
-    else:
-        swapped = np.random.default_rng(seed).integers(0, 2, (swaps, num_cases))
-    total = both.sum(axis=0).astype(np.float64)
-    apart = (both[:, 1] - both[:, 0]).reshape(num_cases, -1).astype(np.float64)
+    """Chance of each difference between equal models, in the shape of `gain`; nan where it is nan.
+
+    Args:
+        gain: Differences of the data as they are, by score.
+        apart: From cases that are swapped, 0 or 1 `(n, cases)`, to the differences, `(n, …)`.
+        num_cases: Of both models.
+        numbers_a_swap: That `apart` holds at once for one swap.
+        swaps: As of `paired_difference`, as is `seed`.
+    """
+    swapped, is_all = swap_cases(num_cases, swaps, seed)
     # The data as they are count as one swap; all swaps hold them.
     as_large = {name: np.full(value.shape, float(not is_all)) for name, value in gain.items()}
-    step = max(1, _CHUNK // apart.shape[1])
+    step = max(1, _CHUNK // max(numbers_a_swap, 1))
     for start in range(0, len(swapped), step):
-        moved = (swapped[start : start + step] @ apart).reshape(-1, *total.shape[1:])
-        sides = total[0] + moved, total[1] - moved
-        first, second = (vars(tally_scores(side, background)) for side in sides)
-        for name, value in gain.items():
-            other = np.abs(first[name] - second[name])
+        for name, other in apart(swapped[start : start + step]).items():
             # Without a score in one of the two, the difference is as large as can be.
-            as_large[name] += (~(other < np.abs(value) - _ROUNDING)).sum(axis=0)
+            as_large[name] += (~(np.abs(other) < np.abs(gain[name]) - _ROUNDING)).sum(axis=0)
     count = len(swapped) + (not is_all)
     return {name: np.where(np.isnan(gain[name]), np.nan, n / count) for name, n in as_large.items()}

@@ -54,6 +54,8 @@ class ModelCard:
 
     task: ClassVar[str]
     command: ClassVar[str]
+    hub_task: ClassVar[str] = "image-segmentation"
+    """What Hugging Face calls the task."""
     overlapping: ClassVar[bool] = False
     """Whether a pixel may belong to several classes, each of which has a layer of its own."""
 
@@ -81,6 +83,11 @@ class ModelCard:
                 if problem["type"] == "missing":  # the end of a tuple
                     expected = "must have more entries"
                 raise wrong_value(name, expected, value) from None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by label."""
+        raise NotImplementedError
 
     def to_json(self) -> str:
         """JSON text that `from_json` reads back."""

@@ -21,6 +21,11 @@ class _PixelCard(ModelCard):
     tile: PositiveInt | None
     threshold: Share | None
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by label."""
+        return self.labels.names
+
 
 @dataclass(frozen=True, kw_only=True)
 class SemanticCard(Postprocessing, _PixelCard):
@@ -85,6 +90,12 @@ class InstanceCard(ModelCard):
     """Card of a model that predicts single objects; `size` and `tile` are as in `SemanticCard`.
 
     Args:
+        longer_side: Length to which the longer side of whole images is resized, keeping the aspect,
+            px; `None` for `size` or the scale of the images.
+        object_px: Longer side of the largest objects of training, px of the images as the model
+            takes them, which tiles must hold; `None` if unknown.
+        mask_iou: IoU of two masks of a class above which the object of the lower score is
+            suppressed, of `"condinst"` and `"mask_rcnn"`.
         foreground: Probability from which a pixel belongs to an object, of `"centers"`.
         marker: Mean of depth and nearness to a center from which a pixel starts an object, of
             `"centers"`.
@@ -100,10 +111,18 @@ class InstanceCard(ModelCard):
     method: InstanceMethod
     size: tuple[PositiveInt, PositiveInt] | None
     tile: PositiveInt | None
+    longer_side: PositiveInt | None = None
+    object_px: PositiveInt | None = None
+    mask_iou: Share = 0.5
     foreground: Probability = 0.5
     marker: Probability = 0.5
     score: Probability = 0.5
     min_area_px: NonNegativeInt = 0
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by label."""
+        return self.labels.names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +143,7 @@ class RegionCard(ModelCard):
 
     task: ClassVar[str] = "regions"
     command: ClassVar[str] = "maskwright regions train"
+    hub_task: ClassVar[str] = "image-classification"
 
     names: tuple[str, str]
     unit: Unit
@@ -136,3 +156,8 @@ class RegionCard(ModelCard):
     min_predicted_px: int = 1
     full_scale: float | None = None
     threshold: Share = 0.5
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by label."""
+        return self.names

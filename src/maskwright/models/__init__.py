@@ -15,6 +15,7 @@ from maskwright.models.classifiers import (
     start_from_measures,
     with_weights,
 )
+from maskwright.models.condinst import CondInst, CondInstSpec, condinst
 from maskwright.models.decoders import Decoded, Decoder, light, unet
 from maskwright.models.encoders import ENCODERS, Encoder, Features, PixelFormat, encoder, freeze
 from maskwright.models.pooling import (
@@ -51,6 +52,8 @@ __all__ = [
     "BilinearUpsampling",
     "Blueprint",
     "ClassifierSpec",
+    "CondInst",
+    "CondInstSpec",
     "CropLike",
     "Decoded",
     "Decoder",
@@ -69,6 +72,7 @@ __all__ = [
     "Standardize",
     "adapt_measures",
     "architecture",
+    "condinst",
     "encoder",
     "freeze",
     "light",

@@ -12,6 +12,8 @@ import keras
 from maskwright.architectures import ARCHITECTURES, SEGMENTER
 from maskwright.errors import ConfigError, ModelError
 from maskwright.models.classifiers import ClassifierSpec
+from maskwright.models.condinst import CondInstSpec
+from maskwright.models.keras_network import check_configuration, configuration, keras_network
 from maskwright.models.presets import plain_unet, small, tutorial_unet
 from maskwright.models.rcnn import DetectorSpec
 from maskwright.models.segmenter import NetworkSpec, SegmenterSpec
@@ -25,11 +27,13 @@ _START = frozenset({"weights", "seed", "synchronized", "penalty"})
 
 BUILDERS: Mapping[str, Callable[..., keras.Model | NetworkSpec]] = {
     SEGMENTER: SegmenterSpec,
+    "condinst": CondInstSpec,
     "detector": DetectorSpec,
     "classifier": ClassifierSpec,
     "plain_unet": plain_unet,
     "tutorial_unet": tutorial_unet,
     "small": small,
+    "keras": keras_network,
 }
 """Values or functions that build a network, by the name that files have for them."""
 
@@ -67,11 +71,16 @@ class Blueprint:
             raise ModelError(
                 f"The network {self.builder} requires the argument {', '.join(missing)}."
             )
+        if BUILDERS[self.builder] is keras_network:
+            check_configuration(self.arguments["layers"])
+            return
         for name, value in self.arguments.items():
             _check(name, value)
 
     def build(self) -> keras.Model:
         """The network, with weights that it starts from."""
+        if BUILDERS[self.builder] is keras_network:
+            return keras_network(**self.arguments)
         arguments = {name: _tuples(value) for name, value in self.arguments.items()}
         return _build(self.builder, {**arguments, **self.start})
 
@@ -79,6 +88,11 @@ class Blueprint:
         """JSON text that `from_json` reads back."""
         values = {"builder": self.builder, "arguments": dict(self.arguments)}
         return json.dumps(values, indent=2) + "\n"
+
+    @classmethod
+    def of_model(cls, model: keras.Model) -> "Blueprint":
+        """Blueprint of a model built in Keras elsewhere; `ConfigError` if a file cannot hold it."""
+        return cls("keras", {"layers": configuration(model)})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Blueprint":

@@ -34,6 +34,9 @@ DECODERS: Mapping[str, Callable[..., decoders.Decoded]] = {d.__name__: d for d i
 SUPERVISION: Mapping[str, float] = {"unet_plus_plus": 1.0, "unet_3plus": 1.0, "pspnet": 0.4}
 """Weight of each auxiliary loss in the papers that have them, by decoder."""
 
+_WIDENED = ("plain", "residual")  # encoders that take `encoder_widths`
+_MIRRORED = ("unet", "attention_unet", "resunet", "unet_plus_plus")
+
 Head = Callable[[Tensor, int, int], Tensor]
 
 
@@ -162,7 +165,8 @@ class SegmenterSpec(NetworkSpec):
 
     Args:
         decoder_name: One of `DECODERS`.
-        widths: Channels of the decoder, coarse to fine.
+        widths: Channels of the decoder, coarse to fine; when left out, its own default, and of a
+            U-Net on an encoder with `encoder_widths` these in reverse.
         decoder_options: Further arguments of the decoder.
         head: One of `HEADS`.
     """
@@ -181,7 +185,10 @@ class SegmenterSpec(NetworkSpec):
         for kind, name, table in names:
             if name not in table:
                 raise ConfigError(f"Expected a {kind} of {', '.join(table)}; received {name!r}.")
-        options = {"widths": self.widths, "norm": Norm(self.norm, self.synchronized)}
+        widths = self.widths
+        if widths is None and self.encoder_name in _WIDENED and self.decoder_name in _MIRRORED:
+            widths = tuple(self.encoder_widths[-2::-1]) or None
+        options = {"widths": widths, "norm": Norm(self.norm, self.synchronized)}
         return segmenter(
             self.encoder(),
             partial(DECODERS[self.decoder_name], **{**options, **(self.decoder_options or {})}),

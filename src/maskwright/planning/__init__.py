@@ -14,6 +14,7 @@ from maskwright.planning.plan_builder import (
     at_size_level,
     next_size_level,
 )
+from maskwright.planning.rules.regions import plan_regions
 from maskwright.planning.stats.dataset_stats import ClassStats, DatasetStats, Summary
 from maskwright.planning.stats.measure_dataset import measure_dataset
 from maskwright.planning.stats.symmetry import Asymmetry
@@ -35,5 +36,6 @@ __all__ = [
     "measure_dataset",
     "next_size_level",
     "plan",
+    "plan_regions",
     "this_machine",
 ]

@@ -16,7 +16,7 @@ from maskwright.planning.plan_builder import (
     percent,
     plural,
 )
-from maskwright.planning.rules import masks, model, scale, training
+from maskwright.planning.rules import masks, model, objects, scale, training
 
 _MAX_CLASSES = 12
 _MAX_MISSING_CLASSES = 5
@@ -32,18 +32,39 @@ RULES = (
 )
 """All rules in order; each is a function that reads and extends a `PlanBuilder`."""
 
+OBJECT_RULES = (
+    *(model.plan_encoder, objects.plan_objects, model.plan_decoder, model.plan_norm),
+    *(masks.plan_loss, training.plan_augmentation, training.plan_freezing),
+    *(training.plan_budget, training.plan_early_stopping),
+)
+"""Rules for single objects, whose thresholds are tuned on validation images."""
+
 _ORDER = (
-    *("size", "crop", "favor_rare", "batch_size", "memory_limit_mb", "augmentation"),
+    *(
+        "objects",
+        "longer_side",
+        "size",
+        "crop",
+        "favor_rare",
+        "batch_size",
+        "memory_limit_mb",
+        "augmentation",
+    ),
     *("encoder", "encoder_weights", "encoder_widths", "decoder", "decoder_widths", "norm"),
-    *("deep_supervision", "loss", "class_weights", "learning_rate", "encoder_rate", "freeze"),
+    *(
+        "detector",
+        "deep_supervision",
+        "loss",
+        "class_weights",
+        "learning_rate",
+        "encoder_rate",
+        "freeze",
+    ),
     *("minutes", "epochs", "patience", "average", "val_share", "calibration_share"),
     "unite_duplicates",
     *STEPS,
 )
 """Order of settings in a plan; others follow."""
-
-_SEMANTIC_ONLY = {"class_weights", "favor_rare", *STEPS}
-"""Settings that are not planned for instance segmentation."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +109,10 @@ def plan(draft: PlanBuilder, split_settings: Sequence[PlannedSetting] = ()) -> P
     Args:
         split_settings: Settings of the splits that were changed before the data was measured.
     """
-    for rule in RULES:
+    for rule in OBJECT_RULES if draft["objects"] else RULES:
         rule(draft)
     for choice in split_settings:
         draft.choose(choice.key, choice.value, choice.reason)
-    if draft["objects"]:  # instance segmentation tunes its thresholds on validation images
-        for key in _SEMANTIC_ONLY - draft.given.keys():
-            draft.choices.pop(key, None)
     for key, value in draft.given.items():
         if key not in draft.choices:
             draft.choices[key] = PlannedSetting(key, value, SET_BY_USER)
@@ -152,6 +170,8 @@ def _header(draft: PlanBuilder) -> tuple[str, ...]:
         f"Median size {by((round(height), round(width)))}, {channels}.",
         f"Classes, with share of pixels and number of images: {_classes(draft)}.",
     ]
+    if data.objects and draft["objects"]:
+        sentences.append(objects.object_facts(data.objects))
     if data.spacing_mm:
         sentences.append(f"Pixel size: {data.spacing_mm:g} mm.")
     sentences += [*_timing(draft), *_warnings(draft)]
@@ -195,8 +215,11 @@ def _warnings(draft: PlanBuilder) -> list[str]:
             f"Warning: {len(missing)} of {len(data.classes)} classes ({names}) do not occur in the "
             f"{images} images."
         )
-    if data.instances:
-        warnings.append("The masks distinguish objects; touching objects of a class are merged.")
+    if data.instances and draft.given.get("objects") is None:
+        warnings.append(
+            "The masks distinguish objects; touching objects of a class are merged, unless "
+            "objects=auto is set."
+        )
     if data.skipped:
         warnings.append(f"Warning: {plural(data.skipped, 'training image')} could not be read.")
     if data.ignored_share >= _MIN_IGNORED_SHARE:

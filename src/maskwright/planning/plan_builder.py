@@ -32,10 +32,12 @@ class EncoderWeights:
 
     Args:
         source: `"imagenet"`, a file, or `None` if there are none.
+        encoder: Whose weights these are.
     """
 
     source: str | None = None
     reason: str = "There are no pretrained weights for the encoder."
+    encoder: str = "mobilenet_v2"
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ class PlanBuilder:
 
 def is_pretrained(settings: Mapping[str, Any]) -> bool:
     """Whether the encoder of these settings starts from pretrained weights."""
+    if settings.get("weights") is not None:
+        return True
     return settings.get("encoder") not in SCRATCH and settings.get("encoder_weights") is not None
 
 

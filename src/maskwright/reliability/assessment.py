@@ -1,13 +1,12 @@
 """What promises of a model say of new images: of each, and of all of them together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from maskwright.data.samples import counted
-from maskwright.reliability.class_trust import ClassTrust
 from maskwright.reliability.familiarity import FLAGGED, SHIFTED, shift_p_value
 from maskwright.reliability.mask_quality import mask_features
 from maskwright.reliability.observations import ObservedPrediction, class_mask
@@ -27,7 +26,8 @@ class MaskAssessment:
         lower_bound: Of the Dice; `None` where there were too few cases for one, or no mask.
         unfamiliar_p: How often an image like the calibration images is as unlike the training
             images, in (0, 1]; `None` where that is not told.
-        decision: Whether the mask may be used unseen; `None` where no need of Dice was stated.
+        decision: Whether the mask may be used unseen; `None` where no need of Dice was stated. An
+            image without a mask of the class is referred: nothing promises that it holds none.
         reason: Of the decision, in words.
     """
 
@@ -48,30 +48,35 @@ def assess(
         prediction: With probabilities.
         names: Of the classes, in the order of the labels.
     """
+    features: dict[str, np.ndarray | None] = {}
+    for name in record.classes:
+        label, pair = names.index(name), (prediction, prediction.mirrored)
+        masks = [class_mask(each.labels, label) for each in pair]
+        values = [np.asarray(each.probabilities)[..., label] for each in pair]
+        features[name] = mask_features(*values, *masks) if masks[0].any() else None
+    return assess_features(record, features, prediction.channel_means)
+
+
+def assess_features(
+    record: TrustRecord,
+    features: Mapping[str, np.ndarray | None],
+    channel_means: np.ndarray | None,
+) -> list[MaskAssessment]:
+    """As `assess`, from the `mask_features` of each class, `None` where there is no mask."""
     p_value = None
-    if record.familiarity is not None and prediction.channel_means is not None:
-        p_value = float(record.familiarity.p_values(prediction.channel_means[None])[0])
-    return [
-        _assess_mask(record, name, prediction, names.index(name), p_value)
-        for name in record.classes
-    ]
+    if record.familiarity is not None and channel_means is not None:
+        p_value = float(record.familiarity.p_values(channel_means[None])[0])
+    return [_assess_mask(record, name, features[name], p_value) for name in record.classes]
 
 
 def _assess_mask(
-    record: TrustRecord,
-    name: str,
-    prediction: ObservedPrediction,
-    label: int,
-    p_value: float | None,
+    record: TrustRecord, name: str, features: np.ndarray | None, p_value: float | None
 ) -> MaskAssessment:
     expected = bound = None
-    mask, mirrored = (class_mask(each.labels, label) for each in (prediction, prediction.mirrored))
-    values, mirrored_values = prediction.probabilities, prediction.mirrored.probabilities
-    if mask.any() and values is not None and mirrored_values is not None:
-        features = mask_features(values[..., label], mirrored_values[..., label], mask, mirrored)
+    if features is not None:
         of_mask, of_bound = record.bounds(name, features[None])
         expected, bound = float(of_mask[0]), float(of_bound[0])
-    decision, reason = _decide(record.classes[name], name, expected, p_value)
+    decision, reason = _decide(record, name, expected, p_value)
     return MaskAssessment(
         class_name=name,
         expected_dice=expected,
@@ -83,15 +88,18 @@ def _assess_mask(
 
 
 def _decide(
-    known: ClassTrust, name: str, expected: float | None, p_value: float | None
+    record: TrustRecord, name: str, expected: float | None, p_value: float | None
 ) -> tuple[Literal["accept", "refer"] | None, str]:
     if p_value is not None and p_value <= FLAGGED:
         return "refer", f"the image is {UNLIKE}"
+    need, rule = record.asked.get("need_dice"), record.classes[name].accept
     if expected is None:
-        return None, f"no mask of {name}"
-    if known.accept is None:
+        return (None if rule is None and need is None else "refer"), f"no mask of {name}"
+    if rule is None and need is not None:
+        return "refer", f"no rule for a Dice of {need:g} could be made from the calibration images"
+    if rule is None:
         return None, "no Dice that masks need was stated"
-    threshold = known.accept.threshold
+    threshold = rule.threshold
     if expected < threshold:
         return "refer", f"an expected Dice below {threshold:.4f}"
     return "accept", f"an expected Dice of at least {threshold:.4f}"

@@ -22,6 +22,9 @@ from maskwright.reliability.promises import (
 )
 from maskwright.reliability.risk_control import fewest_cases
 
+USEFUL = (0.1, 3.0)
+"""Least area of an inner mask, and most area of an outer one, by the true area, that is of use."""
+
 _DELTA = 0.05  # of the rule for accepted masks, where no confidence is asked for
 
 
@@ -33,7 +36,7 @@ class ClassTrust:
         n: Calibration cases that hold the class.
         promises: About outer and inner masks, in the order in which they were asked for.
         areas: Area of the mask of each promise by the true area, mean over calibration cases.
-        masks: Calibration cases with a true or a predicted mask of it; what follows is from these.
+        masks: Calibration cases with a predicted mask of it; what follows is from these.
         margin: How far a Dice may lie below the expected one, see `mask_quality.margin`; `None`
             where there are too few cases.
         bound_level: Share of the masks that may lie below their lower bound.
@@ -66,6 +69,14 @@ class ClassTrust:
     def _drawn(self, side: Side) -> list[Promise]:
         return [p for p in self.promises if p.request.side == side and not p.is_empty]
 
+    @property
+    def are_useful(self) -> tuple[bool, ...]:
+        """Of each promise, whether its mask is not far too large or too small to say much."""
+        return tuple(
+            area <= USEFUL[1] if promise.request.side == "missed" else area >= USEFUL[0]
+            for promise, area in zip(self.promises, self.areas, strict=True)
+        )
+
     def remarks(self, name: str, is_approximate: bool) -> list[str]:
         """What is known of the Dice of the masks of a class, in words."""
         lines = []
@@ -75,6 +86,19 @@ class ClassTrust:
             lines.append(
                 f"In {share_of_cases(1 - self.bound_level)} new masks of {name}, the Dice is at "
                 f"least the lower bound that is given with them; {end}"
+            )
+        areas: dict[str, list[float]] = {}
+        for promise, area, is_useful in zip(
+            self.promises, self.areas, self.are_useful, strict=True
+        ):
+            if not (is_useful or promise.is_empty):
+                areas.setdefault(promise.mask_name, []).append(area)
+        for mask, of_mask in areas.items():
+            far = f"{max(of_mask):.3g}" if mask == "outer" else f"{min(of_mask):.2g}"
+            lines.append(
+                f"Of little use: {counted(len(of_mask), 'promise')} of {name} "
+                f"{'is' if len(of_mask) == 1 else 'are'} kept by an {mask} mask with an area of "
+                f"{'up to' if mask == 'outer' else 'down to'} {far} times the true one."
             )
         if self.accept is not None:
             lines.append(f"{name}: {self.accept.sentence}")

@@ -21,6 +21,8 @@ SHIFTED = 0.01
 _MOST_COMPONENTS = 16
 _IMAGES_PER_COMPONENT = 5
 _LEAST_STD = 1e-6
+_LEAST_UNIT = 0.01  # of the median one
+_LEAST_SCALE = 0.01  # of a value in its unit, and its logarithm, which engines compute to 0.001
 _LEAST_VALUE = 0.01  # of a feature in its unit, where its logarithm ends
 
 
@@ -33,9 +35,10 @@ class FamiliarityModel:
     moves the logarithm far and the value hardly.
 
     Args:
-        unit: Mean absolute value of each feature, `(d,)`.
+        unit: Mean absolute value of each feature, `(d,)`, at least a hundredth of the median one.
         mean: Of values in these units and of their logarithms, `(2 * d,)`.
-        scale: Standard deviations of these, `(2 * d,)`.
+        scale: Standard deviations of these, `(2 * d,)`, at least 0.01; 1 of channels that are dead
+            in training.
         components: Directions of the largest variance of what is standardized, `(k, 2 * d)`.
         deviations: Standard deviations along the components, `(k,)`.
         residual: Root of the mean squared distance from the plane of the components.
@@ -79,9 +82,13 @@ def fit_familiarity(features: np.ndarray) -> FamiliarityModel:
             "Expected finite features of at least 2 training images; received features of "
             f"{len(features)}{'' if np.isfinite(features).all() else ', some nan or infinite'}."
         )
-    unit = np.maximum(np.abs(features).mean(axis=0), _LEAST_STD)
+    unit = np.abs(features).mean(axis=0)
+    least_unit = max(_LEAST_UNIT * float(np.median(unit)), _LEAST_STD)
+    # A channel that is dead in training holds rounding noise, which must not count as variance.
+    least_scale = np.tile(np.where(unit < least_unit, 1.0, _LEAST_SCALE), 2)
+    unit = np.maximum(unit, least_unit)
     inputs = _with_logarithms(features, unit)
-    mean, scale = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), _LEAST_STD)
+    mean, scale = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), least_scale)
     _, singular, directions = np.linalg.svd((inputs - mean) / scale, full_matrices=False)
     deviations = singular / math.sqrt(len(features))
     number = min(_MOST_COMPONENTS, len(features) // _IMAGES_PER_COMPONENT)

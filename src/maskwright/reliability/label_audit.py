@@ -1,6 +1,6 @@
 """Labels that may be wrong: a score of each mask, and the place in it to look at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,8 +18,9 @@ class SuspectPiece:
 
     Args:
         box: Top, left, bottom and right in pixels, half-open.
-        given: Label in the mask.
-        predicted: Label that is more probable.
+        given: Label in the mask; of layers, that of the class, or without it the number of classes
+            more.
+        predicted: Label that is more probable, counted in the same way.
         area_px: Area.
         surplus: How much more probable the predicted label is than the given one, summed over the
             pixels.
@@ -115,6 +116,46 @@ def worst_piece(probabilities: np.ndarray, given: np.ndarray) -> SuspectPiece | 
                 surplus=float(sums[number]),
             )
     return worst
+
+
+def audit_layers(probabilities: np.ndarray, given: np.ndarray) -> tuple[float, SuspectPiece | None]:
+    """`label_score` of the worst layer, and the `worst_piece` of all, of classes that overlap.
+
+    Each layer is a mask of two labels. The score is nan if all pixels are ignored.
+
+    Args:
+        probabilities: float32 `(h, w, classes)`, of each class alone.
+        given: Layers `(h, w, classes)`, 1 in the pixels of a class.
+    """
+    num_classes = probabilities.shape[-1]
+    if given.shape != probabilities.shape:
+        raise DataError(
+            f"Expected layers of the model's {num_classes} classes; received {given.shape[-1]}: "
+            f"audit with a model of these classes."
+        )
+    scores, pieces = [], []
+    for label in range(num_classes):
+        values = np.stack([1 - probabilities[..., label], probabilities[..., label]], axis=-1)
+        scores.append(label_score(values, given[..., label], 0))
+        if (piece := worst_piece(values, given[..., label])) is not None:
+            codes = (label + num_classes, label)
+            pieces.append(
+                replace(piece, given=codes[piece.given], predicted=codes[piece.predicted])
+            )
+    worst = max(pieces, key=lambda piece: piece.surplus, default=None)
+    return float(min(scores)), worst
+
+
+def piece_pixels(given: np.ndarray, predicted: np.ndarray, piece: SuspectPiece) -> np.ndarray:
+    """Where masks differ as in a piece, bool `(h, w)`, of labels `(h, w)` or layers."""
+    if given.ndim == 2:
+        return np.asarray((given == piece.given) & (predicted == piece.predicted))
+    num_classes = given.shape[-1]
+    layer = piece.given % num_classes
+    has_class = piece.given < num_classes
+    return np.asarray(
+        (given[..., layer] == int(has_class)) & (predicted[..., layer] == int(not has_class))
+    )
 
 
 def _confidence(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:

@@ -43,14 +43,36 @@ def mask_features(
     Source: of soft Dice, Borges et al., Soft Dice confidence, 2024; of agreement, Wang et al.,
     Aleatoric uncertainty estimation with test-time augmentation, 2019.
     """
-    p = (probabilities.astype(np.float64) + mirrored) / 2
-    area = mask.sum()
-    inside = np.clip(p[mask], 1e-12, 1 - 1e-12)
-    soft_dice = 2 * inside.sum() / (area + p.sum()) if area else 0.0
-    bits = -(inside * np.log2(inside) + (1 - inside) * np.log2(1 - inside))
-    both = area + mirrored_mask.sum()
-    agreement = 2 * (mask & mirrored_mask).sum() / both if both else 1.0
-    return np.array([soft_dice, bits.mean() if area else 0.0, agreement])
+    sums = MaskSums()
+    sums.add((probabilities.astype(np.float64) + mirrored) / 2, mask, mirrored_mask)
+    return sums.features
+
+
+class MaskSums:
+    """Sums over pixels that `mask_features` are made of, for images that are looked at in parts."""
+
+    def __init__(self) -> None:
+        self.area = self.mirrored_area = self.overlap = 0
+        self._inside = self._total = self._bits = 0.0
+
+    def add(self, p: np.ndarray, mask: np.ndarray, mirrored_mask: np.ndarray) -> None:
+        """Count a part `(rows, columns)`; `p` is the mean of the probabilities of both images."""
+        inside = np.clip(p[mask].astype(np.float64), 1e-12, 1 - 1e-12)
+        bits = -(inside * np.log2(inside) + (1 - inside) * np.log2(1 - inside))
+        self.area += int(mask.sum())
+        self.mirrored_area += int(mirrored_mask.sum())
+        self.overlap += int((mask & mirrored_mask).sum())
+        self._inside += float(inside.sum())
+        self._total += float(p.sum(dtype=np.float64))
+        self._bits += float(bits.sum())
+
+    @property
+    def features(self) -> np.ndarray:
+        """As `mask_features`."""
+        soft_dice = 2 * self._inside / (self.area + self._total) if self.area else 0.0
+        entropy = self._bits / self.area if self.area else 0.0
+        both = self.area + self.mirrored_area
+        return np.array([soft_dice, entropy, 2 * self.overlap / both if both else 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +106,7 @@ def fit_quality(
     so that errors are those to come with new cases, for which the models are averaged.
 
     Args:
-        features: Of masks in images whose truth or mask holds the class, `(n, 3)`.
+        features: Of masks that are not empty, `(n, 3)`.
         dice: Their Dice with the truth, `(n,)`.
         cases: The case of each.
         seed: Of the division into parts.

@@ -1,12 +1,12 @@
 """What the images of a split tell of the masks of each class: counts, features, Dice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from maskwright.errors import DataError
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.labels import IGNORE_LABEL
 from maskwright.reliability.mask_quality import mask_features
 from maskwright.reliability.nested_masks import THRESHOLDS, count_by_threshold
@@ -36,7 +36,7 @@ class ClassObservations:
     Args:
         held_by: Images whose truth holds the class, `(k,)`.
         counts: Their `count_by_threshold`, `(k, 2, m)`.
-        seen_in: Images whose truth or mask holds the class, `(q,)`.
+        seen_in: Images whose mask holds the class, `(q,)`: only such a mask is given a bound.
         features: Their `mask_features`, `(q, 3)`.
         dice: Dice of mask and truth in them, `(q,)`.
     """
@@ -79,7 +79,7 @@ class Observations:
             if inside.any():
                 held[name] = count_by_threshold(values[..., label], inside, ignored)
             both = inside.sum() + (masks[0] & ~ignored).sum()
-            if both:
+            if both and masks[0].any():
                 features = mask_features(values[..., label], mirrored[..., label], *masks)
                 seen[name] = features, float(2 * (inside & masks[0]).sum() / both)
         for name, counts in held.items():
@@ -93,6 +93,17 @@ class Observations:
         """Pass over one image, of which nothing is known."""
         self._channel_means.append(None)
         self.num_images += 1
+
+    def without(self, images: Collection[int]) -> "Observations":
+        """The same but for some images, of which nothing is known."""
+        rest = Observations(self.labels)
+        rest.num_images = self.num_images
+        rest._held = {k: [o for o in v if o[0] not in images] for k, v in self._held.items()}
+        rest._seen = {k: [o for o in v if o[0] not in images] for k, v in self._seen.items()}
+        rest._channel_means = [
+            None if image in images else means for image, means in enumerate(self._channel_means)
+        ]
+        return rest
 
     def of(self, name: str) -> ClassObservations:
         """What was seen of a class."""

@@ -11,11 +11,9 @@ from maskwright.export.ensemble import is_ensemble, read_members
 from maskwright.inference.predictor import Flips
 from maskwright.labels import Labels
 from maskwright.model_card import CARD_FILE, postprocessing_of
+from maskwright.reliability.promises import EVERYTHING as EVERYTHING
 from maskwright.reliability.promises import PromiseRequest, Side
 from maskwright.types import OnMessage, show_alert
-
-EVERYTHING = "all"
-"""In place of a split, all images that the model has not seen."""
 
 _BOUND_LEVEL = 0.1
 
@@ -115,6 +113,8 @@ def chosen_classes(
     there = {name: label for label, name in enumerate(labels.names) if label != background}
     if names is None:
         return there
+    if not names:
+        raise ConfigError(f"Expected at least one class of {', '.join(there)}; received none.")
     if unknown := [name for name in names if name not in there]:
         raise ConfigError(f"Expected classes of {', '.join(there)}; received {', '.join(unknown)}.")
     return {name: there[name] for name in there if name in names}
@@ -158,7 +158,9 @@ def require_same_use(
         )
     if (difference := first_difference(calibrated[1], used[1])) is not None:
         name, before, now = difference
+        then = f"no {name}" if before is None else f"{name} {before}"
         raise ModelError(
-            f"The promises in {path} were made for {name} {before} and do not hold for {now}: "
+            f"The promises in {path} were made for {then} and do not hold for "
+            f"{'none' if now is None else now}: "
             f"predict as before, or {AGAIN}."
         )

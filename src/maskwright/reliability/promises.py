@@ -21,6 +21,9 @@ from maskwright.reliability.risk_control import (
 Side = Literal["missed", "false"]
 """Share of the class that the outer mask misses, or share of the inner mask that is another."""
 
+EVERYTHING = "all"
+"""In place of a split, all images that the model has not seen."""
+
 REACH = "holds for new cases drawn like these"
 """End of every promise."""
 
@@ -189,7 +192,8 @@ def realized_loss(promise: Promise, curves: CaseCurves) -> np.ndarray:
 def basis_of(cases: int, split: str, is_approximate: bool) -> str:
     """What all promises of a record rest on, and how far they reach."""
     approximate = f"; {APPROXIMATE}" if is_approximate else ""
-    return f"From {counted(cases, 'case')} of the split {split}{approximate}. Each promise {REACH}."
+    images = "all images" if split == EVERYTHING else f"the split {split}"
+    return f"From {counted(cases, 'case')} of {images}{approximate}. Each promise {REACH}."
 
 
 def percent(share: float) -> str:

@@ -1,5 +1,6 @@
 """`TrustRecord`: promises and doubts of a model, as trust.json and trust.npz beside its card."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ class TrustRecord:
         familiarity: `None` where it could not be made.
         asked: What was asked for, as `TrustOptions.asked`; empty where that is not known.
         notes: What was asked for and could not be promised, and what is offered instead.
+        image_hashes: Of the calibration images, as `DataSet.content_hash`; none in older records.
         date: ISO 8601, UTC.
     """
 
@@ -63,6 +65,7 @@ class TrustRecord:
     familiarity: Familiarity | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    image_hashes: tuple[str, ...] = ()
     version: str = field(default_factory=lambda: metadata.version("maskwright"))
     date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -139,15 +142,13 @@ class TrustRecord:
         if self.familiarity is not None:
             model = vars(self.familiarity.model)
             arrays |= {f"familiarity_{key}": np.asarray(value) for key, value in model.items()}
-            arrays["distances"], arrays["cases"] = (
-                self.familiarity.distances,
-                self.familiarity.cases,
-            )
+            arrays["distances"] = self.familiarity.distances
+            arrays["cases"] = self.familiarity.cases
         with atomic_write(folder / ARRAYS_FILE) as beside, beside.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         digest = checksum(folder / ARRAYS_FILE)
-        content = {"format_version": FORMAT_VERSION, "arrays_sha256": digest, **self.to_dict()}
-        write_text(folder / TRUST_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        content = {"arrays_sha256": digest, **self.to_dict(), "image_hashes": self.image_hashes}
+        write_record(folder / TRUST_FILE, content)
 
     @classmethod
     def valid(cls, folder: Path, card: Any, flips: Flips | None = None) -> Self:
@@ -188,7 +189,8 @@ def _parsed(values: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[st
         for promise in known["promises"]:
             del promise["sentence"]
     values["classes"] = TypeAdapter(dict[str, ClassTrust]).validate_python(values["classes"])
-    values["notes"] = tuple(values["notes"])
+    for name in ("notes", "image_hashes"):
+        values[name] = tuple(values.get(name, ()))
     quality = {
         name: QualityModel(arrays[f"quality_{place}"])
         for place, name in enumerate(values["classes"])
@@ -202,16 +204,31 @@ def _parsed(values: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[st
     return {**values, "quality": quality, "familiarity": familiarity}
 
 
+def write_record(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a trust.json in one step, with its version and a checksum of all that it says."""
+    content = {"format_version": FORMAT_VERSION, **values}
+    content["content_sha256"] = _digest(content)
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 @contextmanager
 def reading_record(path: Path) -> Iterator[dict[str, Any]]:
     """Values of a trust.json; what they do not fit, in the body too, becomes a `ModelError`."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        if (version := values.pop("format_version")) != FORMAT_VERSION:
+        if (version := values["format_version"]) != FORMAT_VERSION:
             raise ModelError(
                 f"{path} has the format version {version!r}; this version of Maskwright reads "
                 f"{FORMAT_VERSION}: {AGAIN}."
             )
+        stated = values.pop("content_sha256", None)  # none in older records
+        if stated is not None and stated != _digest(values):
+            raise ModelError(f"{path} was changed after it was written; {AGAIN}.")
+        del values["format_version"]
         yield values
     except ModelError:
         raise

@@ -106,6 +106,37 @@ def betting_p_values(losses: np.ndarray, level: float, delta: float) -> np.ndarr
     return 1 / np.maximum(wealth, 1)
 
 
+def failures_p_value(bad: int, n: int, level: float, calibrated: int) -> float:
+    """Probability of at least `bad` of `n` new cases beyond a plain promise on each case.
+
+    Its threshold is that of the l-th worst of the calibration cases, `l` the whole part of
+    `level * (calibrated + 1)`: over their choice, the share of new cases beyond it follows a beta
+    distribution with a mean of at most `level`, and their number a beta-binomial one.
+
+    Args:
+        calibrated: Calibration cases.
+
+    Source: Vovk, Conditional validity of inductive conformal predictors, 2012.
+    """
+    from scipy.stats import betabinom  # slow to import, and needed here alone
+
+    rank = max(math.floor(level * (calibrated + 1) + ROUNDING), 1)
+    return float(betabinom.sf(bad - 1, n, rank, max(calibrated + 1 - rank, 1)))
+
+
+def widened(realized: float, low: float, n: int, calibrated: int) -> float:
+    """Lower end of the interval of a mean over `n` cases, less that over the calibration cases.
+
+    Variances of both add up: those of means over `n` and over `calibrated` cases that vary alike.
+    The reach grows on the logit scale, as the interval is made.
+    """
+    if not 0 < low < 1 or realized >= 1:
+        return low
+    middle, factor = math.log(realized / (1 - realized)), math.sqrt(1 + n / calibrated)
+    reach = factor * (middle - math.log(low / (1 - low)))
+    return 1 / (1 + math.exp(reach - middle))
+
+
 def fewest_cases(level: float, delta: float | None = None) -> int:
     """Cases from which on a promise at `level` is possible at all; `delta` of sure ones.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -13,9 +13,15 @@ from maskwright.reliability.nested_masks import CaseCurves, case_curves
 from maskwright.reliability.observations import Observations, cases_of
 from maskwright.reliability.promises import Promise, PromiseRequest, realized_loss
 from maskwright.reliability.record import TrustRecord
+from maskwright.reliability.risk_control import ROUNDING, failures_p_value, widened
 
-Verdict = Literal["kept", "by chance", "not kept", "no case"]
-"""`"by chance"` is above what was asked, but no further than these cases leave open."""
+Verdict = Literal["kept", "by chance", "not kept", "too few cases", "no case"]
+"""`"by chance"` is above what was asked, but no further than the choice of these cases, and of the
+calibration cases, leaves open; of `"too few cases"` for an interval, nothing is said.
+"""
+
+_UNLIKELY = 0.025
+"""Probability of as many failures of a promise that holds, up to which it is not kept."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,16 +43,43 @@ class PromiseCheck:
     @property
     def verdict(self) -> Verdict:
         """Whether the promise was kept by these cases."""
-        return verdict_of(self.promise.request, self.n, self.realized, self.ends)
+        return verdict_of(self.promise, self.n, self.realized, self.ends)
 
 
-def verdict_of(request: PromiseRequest, n: int, realized: float, ends: np.ndarray) -> Verdict:
-    """Whether a promise was kept by `n` cases, from the mean of what it bounds and its interval."""
+class MadePromise(Protocol):
+    """A promise, of masks or of objects."""
+
+    @property
+    def request(self) -> PromiseRequest:
+        """What is promised."""
+
+    @property
+    def n(self) -> int:
+        """Calibration cases that it was made from."""
+
+
+def verdict_of(promise: MadePromise, n: int, realized: float, ends: np.ndarray) -> Verdict:
+    """Whether a promise was kept by `n` cases, from the mean of what it bounds and its interval.
+
+    A plain promise holds on average over calibration sets too, so that its own may be unlucky: on
+    each case, the number of failures is compared with its distribution, `failures_p_value`; on the
+    average, the interval is widened by the error of the mean over so many calibration cases. One
+    with confidence allows for that itself.
+    """
+    request = promise.request
     if not n:
         return "no case"
-    if realized <= request.level:
+    if realized <= request.level + ROUNDING:
         return "kept"
-    return "not kept" if ends[0] > request.level else "by chance"
+    if request.delta is None and request.tau is not None:
+        p_value = failures_p_value(round(realized * n), n, request.level, promise.n)
+        return "not kept" if p_value < _UNLIKELY else "by chance"
+    if np.isnan(ends[0]):
+        return "too few cases"
+    low = float(ends[0])
+    if request.delta is None:
+        low = widened(realized, low, n, promise.n)
+    return "not kept" if low > request.level else "by chance"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

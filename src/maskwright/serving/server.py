@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import uvicorn
 from fastapi import FastAPI
 
-from maskwright.arguments import checked
+from maskwright.arguments import check_options, checked
 from maskwright.errors import ConfigError
 from maskwright.serving.connection import ConnectionLimiter, counting_responses
 from maskwright.serving.jobs.job_queue import ENDING_S
@@ -24,6 +24,7 @@ from maskwright.serving.metrics import AccessRecord, write_record
 from maskwright.serving.routes.app import create_app
 from maskwright.serving.security import LOOPBACK
 from maskwright.serving.sign_in import check_token
+from maskwright.serving.store.label_findings import open_findings
 
 _BACKLOG = 2048
 _SENDING_S = 5  # that a response may take to be sent when the server ends
@@ -122,6 +123,19 @@ def _catch_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+class ServeFolders(TypedDict, total=False):
+    """Folders that the page uses.
+
+    Args:
+        keep: Folder for images that the page stores for training. `None` means `kept` where this
+            machine alone can ask; else nothing is stored.
+        audit: Folder that `maskwright audit` wrote, whose masks the page offers to correct.
+    """
+
+    keep: str | Path | None
+    audit: str | Path | None
+
+
 @checked
 def serve(
     models: str | Path | Sequence[str | Path],
@@ -129,10 +143,10 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     token: str | None = None,
-    keep: str | Path | None = None,
     limits: ServerLimits | None = None,
     on_message: Callable[[str], None] = print,
     ready: Callable[[str], None] = lambda _: None,
+    **folders: Unpack[ServeFolders],
 ) -> None:
     """Serve models over HTTP, with a page and routes for programs, until SIGINT or SIGTERM.
 
@@ -141,16 +155,18 @@ def serve(
         host: Address to listen at; any but a loopback address needs a token.
         port: Port to listen at; 0 takes a free one.
         token: Token that every request must bring, at least 16 ASCII characters; `None` for none.
-        keep: Folder for images that the page stores for training. `None` means `kept` where this
-            machine alone can ask; else nothing is stored.
         on_message: Called with what is done to open the models, and the address.
         ready: Called with the address when the first request can come.
+        folders: Of `ServeFolders`.
 
     Raises:
-        ConfigError: If the address is not available or not safe, or two models have one name.
+        ConfigError: If the address is not available or not safe, two models have one name, or the
+            audit cannot be used with any of them.
         ModelError: If a model cannot be opened.
+        DataError: If the data of the audit cannot be read.
     """
-    limits = limits or ServerLimits()
+    check_options("serve", folders, ServeFolders)
+    limits, keep, audit = limits or ServerLimits(), folders.get("keep"), folders.get("audit")
     loopback = is_loopback(host)
     public_url = limits.public_url
     if public_url is not None and not _is_origin(public_url):
@@ -171,10 +187,13 @@ def serve(
         keep = "kept"
     sources = [models] if isinstance(models, str | Path) else models
     with bind(host, port) as listener:
+        findings = None if audit is None else open_findings(Path(audit))
         opened = open_models([str(model) for model in sources], on_message, limits.allow_code)
+        if findings is not None and opened:
+            findings.require_any(opened.values())
         folder = None if keep is None else Path(keep)
         hosts = LOOPBACK if loopback else None
-        app = create_app(opened, limits, token=token, hosts=hosts, keep=folder)
+        app = create_app(opened, limits, token=token, hosts=hosts, keep=folder, audit=findings)
         quoted = f"[{host}]" if ":" in host else host
         address = f"http://{quoted}:{listener.getsockname()[1]}"
         names = ", ".join(opened) or "no model yet"

@@ -4,9 +4,9 @@ import hashlib
 import hmac
 import math
 import secrets
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from time import monotonic
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -79,7 +79,7 @@ class SignIn:
 
     def check_token(self, given: str) -> None:
         """Raise `HTTPException` for a wrong token, or one that is not looked at."""
-        client, now = current_client(), time.monotonic()
+        client, now = current_client(), monotonic()
         guesses = self._guesses.get(client)
         if guesses is None or now - guesses.at > _FORGOTTEN_S:
             guesses = _Guesses()

@@ -30,6 +30,11 @@ def division_of(run: Path) -> dict[str, Any]:
     return read_config(plan if plan.exists() else None, {}, TrainConfig).division()
 
 
+def undivided(division: dict[str, Any]) -> dict[str, Any]:
+    """The same arguments, but for those that divide the data of a run into splits and folds."""
+    return division | {"val_share": 0.0, "test_share": 0.0, "calibration_share": 0.0, "fold": None}
+
+
 def without_learned(
     dataset: DataSet, split: str, *models: Path
 ) -> tuple[DataSet, tuple[Caution, ...]]:

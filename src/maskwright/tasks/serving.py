@@ -13,7 +13,7 @@ import numpy as np
 from maskwright.errors import ConfigError
 from maskwright.export.engines import Threads
 from maskwright.imageio.windows import Windows
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.instances import Instances
 from maskwright.labels import Color, Labels
 from maskwright.model_card import RegionCard
@@ -121,14 +121,23 @@ class AssessedMask(NamedTuple):
     """A prediction with probabilities, and what promises of its model say of it.
 
     Args:
-        masks: Fields of a `MaskAssessment` for each class with promises, as plain values of JSON,
-            and `bound_holds_in`, in how many images the lower bound holds, in words.
-        bounds: Masks bool `(h, w)` by `"outer"` or `"inner"` and the class.
+        masks: Plain values of JSON. Of masks, fields of a `MaskAssessment` for each class with
+            promises, and `bound_holds_in`, in how many images the lower bound holds, in words; of
+            objects, `class_name`, `set`, `score`, number of `objects` and `sentence` of each set.
+        bounds: Masks bool `(h, w)` by `"outer"` or `"inner"` and the class; of objects, their
+            numbers int32 `(h, w)`, 0 for none.
+        sentences: The same for people.
+        doubt: From 0 to 2, above 1 if the image is unlike the training images; `None` where that
+            is not told.
+        object_sets: Of each object of the prediction, the sets that it is in.
     """
 
     prediction: Prediction
     masks: list[dict[str, Any]]
     bounds: dict[tuple[str, str], np.ndarray]
+    sentences: list[str]
+    doubt: float | None = None
+    object_sets: list[list[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -162,18 +171,27 @@ class ServedSegmenter:
 
 
 class CaseImage(NamedTuple):
-    """An image of a case, its pixels `(h, w, c)`, and its mask; without one, it is predicted."""
+    """An image of a case, its pixels `(h, w, c)`, and its mask; without one, it is predicted.
+
+    `is_edited` says that a predicted mask was changed since, so that no promise holds for it.
+    """
 
     name: str
     pixels: np.ndarray
     mask: np.ndarray | Prediction | None = None
+    is_edited: bool = False
 
 
 class RegionDecisions(NamedTuple):
-    """Decisions on regions, images or a case, and the regions they were made on; for JSON."""
+    """Decisions on regions, images or a case, and the regions they were made on; for JSON.
+
+    `promises` says in words how often answers are right; each decision then has an `answer` and
+    the `answer_set` of the classes that are possible. `None` without promises.
+    """
 
     decisions: list[dict[str, Any]]
     regions: list[dict[str, Any]]
+    promises: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -192,12 +210,16 @@ class ServedClassifier:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that answers: predicts masks, unless they are always given, or decides on regions."""
+    """A model that answers: predicts masks, unless they are always given, or decides on regions.
+
+    `promises` are those of the model that hold for how a server predicts, in words.
+    """
 
     name: str
     task: str
     segmenter: ServedSegmenter | None = None
     classifier: ServedClassifier | None = None
+    promises: tuple[str, ...] = ()
 
     @property
     def masks(self) -> ServedSegmenter:

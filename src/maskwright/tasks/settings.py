@@ -27,7 +27,7 @@ _MIN_SIDE = 32  # of images that keep their own size
 _MIN_STEPS = 20  # of an epoch of a run measured in minutes, so that ten images do for an epoch
 
 _OF_MASKS = {
-    *("size", "flips", "by", "weigh", "tolerance_px", "tolerance_mm", "size_limits"),
+    *("size", "flips", "by", "weigh", "outlines", "tolerance_px", "tolerance_mm", "size_limits"),
     "calibration",
 }
 """Options of `evaluate` that only masks of classes have."""
@@ -58,15 +58,17 @@ def train_options(
     resume: bool = False,
     force: bool = False,
     callbacks: Sequence[Any] = (),
+    model: Any = None,
+    loss: Any = None,
     on_message: OnMessage = ignore_message,
 ) -> "TrainOptions":
-    """How a run with these settings is carried out."""
+    """How a run with these settings is carried out; see `TrainOptions`."""
     from maskwright.training import TrainOptions
 
-    names = ("seed", "epochs", "minutes", "previews", "tensorboard", "checkpoint_seconds")
+    names = ("seed", "epochs", "minutes", "previews", "track", "checkpoint_seconds")
     values = {name: getattr(config, name) for name in names}
     values |= {"resume": resume, "force": force, "callbacks": tuple(callbacks)}
-    return TrainOptions(**values, on_message=on_message)
+    return TrainOptions(**values, model=model, loss=loss, on_message=on_message)
 
 
 def data_facts(
@@ -186,8 +188,10 @@ def refuse_evaluate_options(task: str, options: EvaluateOptions) -> None:
     """Raise `ConfigError` for options of `evaluate` that only semantic models have."""
     for field in fields(EvaluateOptions):
         if field.name in _OF_MASKS and getattr(options, field.name) != field.default:
+            # `compare` scores outlines where a tolerance is given.
+            name = "tolerance_px" if field.name == "outlines" else field.name
             raise ConfigError(
-                f"`{field.name}` is for scores of masks of classes; models of {task} have others, "
+                f"`{name}` is for scores of masks of classes; models of {task} have others, "
                 f"in the size of the images and without flips: leave it out."
             )
 

@@ -1,6 +1,5 @@
 """trust.json of models without masks of classes: promises as plain values, beside the card."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -11,11 +10,10 @@ from typing import Any, ClassVar, Self
 from pydantic import TypeAdapter
 
 from maskwright.errors import ModelError
-from maskwright.imageio import write_text
 from maskwright.model_card import TRUST_FILE
 from maskwright.reliability.options import AGAIN, require_same_use
 from maskwright.reliability.promises import basis_of
-from maskwright.reliability.record import FORMAT_VERSION, reading_record
+from maskwright.reliability.record import reading_record, write_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +28,9 @@ class PlainTrust:
         images: Their number.
         cases: Number of their cases.
         calibrated_with: How the model predicted, as plain values.
+        asked: What was asked for, as `TrustOptions.asked`; empty where that is not known.
         notes: What was asked for and could not be promised, and what is offered instead.
+        image_hashes: Of the calibration images, as `DataSet.content_hash`; none in older records.
         date: ISO 8601, UTC.
     """
 
@@ -43,7 +43,9 @@ class PlainTrust:
     images: int
     cases: int
     calibrated_with: Mapping[str, Any]
+    asked: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    image_hashes: tuple[str, ...] = ()
     version: str = field(default_factory=lambda: metadata.version("maskwright"))
     date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -73,13 +75,15 @@ class PlainTrust:
         require_same_use(path, (self.model_sha256, self.calibrated_with), (model_sha256, used))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values as trust.json holds them."""
-        return {"task": self.task, **asdict(self), "sentences": self.sentences}
+        """Plain values as trust.json holds them, without hashes."""
+        values = asdict(self)
+        del values["image_hashes"]
+        return {"task": self.task, **values, "sentences": self.sentences}
 
     def write(self, folder: Path) -> None:
         """Write trust.json, in one step."""
-        content = {"format_version": FORMAT_VERSION, **self.to_dict()}
-        write_text(folder / TRUST_FILE, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        content = {**self.to_dict(), "image_hashes": self.image_hashes}
+        write_record(folder / TRUST_FILE, content)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from maskwright.data.parallel import LINE_SECONDS
+from maskwright.display.notebook import ProgressLine, in_notebook
 from maskwright.errors import ConfigError
 from maskwright.imageio import write_image, write_text
 from maskwright.training.run import Run
@@ -26,7 +26,7 @@ PROGRESS_SECONDS = 2.0
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Time left, loss and score: a bar on a terminal, elsewhere a line now and then.
+    """Time left, loss and score: a bar on a terminal or in a notebook, else a line now and then.
 
     A bar fits a terminal of 60 columns. A line comes every `LINE_SECONDS`, and at the end of
     epochs that are longer.
@@ -42,14 +42,15 @@ class ProgressBar(keras.callbacks.Callback):
         super().__init__()
         self.share_done, self.scoring, self.on_message = share_done, scoring, on_message
         self.console = console or Console(stderr=True)
-        self.in_lines = not (self.console.is_terminal or self.console.is_jupyter)
+        self.line = ProgressLine() if in_notebook() else None
+        self.in_lines = self.line is None and not self.console.is_terminal
         self.bar = Progress(
             TextColumn("{task.percentage:3.0f}%"),
             BarColumn(min(max(self.console.width - 54, 6), 40)),
             TextColumn("{task.fields[shown]}"),
             console=self.console,
             refresh_per_second=2,
-            disable=self.in_lines,
+            disable=self.in_lines or self.line is not None,
         )
         self.epoch, self.loss, self.score, self.warned = 0, np.nan, "", False
 
@@ -90,6 +91,8 @@ class ProgressBar(keras.callbacks.Callback):
         time_left = "…" if left is None else _duration(left)
         text = f"{time_left} left · loss {self.loss:.3f}{self.score}"
         self.bar.update(self.task, completed=share, shown=text)
+        if self.line is not None:
+            self.line.update(text, share)
         if self.in_lines and time.monotonic() - since >= LINE_SECONDS:
             self.written = time.monotonic()
             line = f"training {100 * share:.0f}% · epoch {self.epoch + 1} · {text}"
@@ -97,6 +100,8 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Leave the last line standing."""
+        if self.line is not None:
+            self.line.update(f"loss {self.loss:.3f}{self.score}", self.share_done(), last=True)
         self.bar.stop()
 
 
@@ -198,33 +203,15 @@ def _time_left(share_done: Callable[[], float]) -> Callable[[], float | None]:
 
 
 def draw_curves(run: Run, history: Sequence[dict[str, float]], titles: Mapping[str, str]) -> None:
-    """Loss and scores of training and validation by epoch, as `curves.png`."""
-    from matplotlib.figure import Figure  # takes a second to import, and no display
+    """Write `plot_curves` as `curves.png`."""
+    # Matplotlib takes a second to import.
+    from maskwright.display.figures import render
+    from maskwright.training.curves import plot_curves
 
-    shown = {"loss": "loss", **titles}
-    figure = Figure(figsize=(3.7 * len(shown), 3.6), layout="constrained")
-    panels: list[Any] = list(figure.subplots(1, len(shown)))
-    for panel, (name, title) in zip(panels, shown.items(), strict=True):
-        for key, style, label in ((name, "-", "training"), (f"val_{name}", "o-", "validation")):
-            points = [(row["epoch"], row[key]) for row in history if key in row]
-            if points:
-                panel.plot(*zip(*points, strict=True), style, label=label, markersize=3)
-        panel.set(title=title, xlabel="epoch")
-        panel.grid(alpha=0.3)
-    panels[0].legend()
-    write_image(run.folder / "curves.png", render(figure))
+    write_image(run.folder / "curves.png", render(plot_curves(history, titles)))
 
 
 def _duration(seconds: float) -> str:
     """Such as `2:05` or `1:02:05`."""
     hours, rest = divmod(int(seconds), 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
-
-
-def render(figure: Any) -> np.ndarray:
-    """Picture of a matplotlib figure, RGB, `(h, w, 3)` uint8."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])

@@ -5,13 +5,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from maskwright.training.callbacks import render
+from maskwright.display.notebook import drop_displays
 
 
 def summary(model: keras.Model) -> str:
     """Layers, shapes and parameters, the encoder's layers within."""
     lines: list[str] = []
-    model.summary(110, expand_nested=True, print_fn=lambda line, **_: lines.append(line))
+    with drop_displays():
+        model.summary(110, expand_nested=True, print_fn=lambda line, **_: lines.append(line))
     return "\n".join(lines) + "\n"
 
 
@@ -23,6 +24,8 @@ def diagram(model: keras.Model) -> np.ndarray:
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyArrowPatch
+
+    from maskwright.display.figures import render
 
     layers = list(model.layers)
     row = {layer.name: number for number, layer in enumerate(layers)}

@@ -4,17 +4,19 @@ import itertools
 import math
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from maskwright.errors import ConfigError, TrainingError
-from maskwright.training.callbacks import render
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.setup import LearningTask, Recipe
 from maskwright.training.steps import read
+
+if TYPE_CHECKING:
+    from maskwright.display.figures import NotebookFigure
 
 _MIN_STEPS = 20  # below, neighboring rates are too far apart
 _MOMENTUM = 0.9  # of the exponential average of the loss that ends the run
@@ -35,6 +37,25 @@ class LearningRateCurve:
     suggestion: float
     steepest: float
     lowest: float
+
+    def plot(self) -> "NotebookFigure":
+        """The losses and the suggested rate, as a figure of Matplotlib."""
+        from maskwright.display.figures import NotebookFigure  # takes a second to import
+
+        figure = NotebookFigure(figsize=(6.4, 4.0), layout="constrained")
+        panel: Any = figure.subplots()
+        panel.plot(self.rates, self.losses, ".", color="0.7", label="training loss")
+        panel.plot(self.rates, self.smoothed, label="smoothed")
+        panel.axvline(self.suggestion, color="C1", label=f"suggestion: {self.suggestion:.2g}")
+        panel.axvline(self.steepest, c="C3", ls=":", label=f"steepest descent: {self.steepest:.2g}")
+        panel.axvline(self.lowest, c="C2", ls=":", label=f"lowest loss: {self.lowest:.2g}")
+        # Diverged losses at the highest rates lie outside the plot.
+        low, start = min(self.smoothed), max(self.smoothed[: len(self.smoothed) // 2])
+        limits = (low - 0.2 * (start - low), start + (start - low))
+        panel.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=limits)
+        panel.grid(alpha=0.3)
+        panel.legend()
+        return figure
 
 
 def find_learning_rate(
@@ -142,23 +163,3 @@ def suggest(rates: list[float], losses: list[float], steps: int) -> LearningRate
         steepest=steepest,
         lowest=lowest,
     )
-
-
-def draw_curve(curve: LearningRateCurve) -> np.ndarray:
-    """Plot of the losses with the suggested rate, uint8 `(h, w, 3)`, RGB."""
-    from matplotlib.figure import Figure  # late: takes a second to import
-
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-    panel: Any = figure.subplots()
-    panel.plot(curve.rates, curve.losses, ".", color="0.7", label="training loss")
-    panel.plot(curve.rates, curve.smoothed, label="smoothed")
-    panel.axvline(curve.suggestion, color="C1", label=f"suggestion: {curve.suggestion:.2g}")
-    panel.axvline(curve.steepest, c="C3", ls=":", label=f"steepest descent: {curve.steepest:.2g}")
-    panel.axvline(curve.lowest, c="C2", ls=":", label=f"lowest loss: {curve.lowest:.2g}")
-    # Diverged losses at the highest rates lie outside the plot.
-    low, start = min(curve.smoothed), max(curve.smoothed[: len(curve.smoothed) // 2])
-    limits = (low - 0.2 * (start - low), start + (start - low))
-    panel.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=limits)
-    panel.grid(alpha=0.3)
-    panel.legend()
-    return render(figure)

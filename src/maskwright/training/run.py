@@ -2,14 +2,17 @@
 
 import csv
 import json
+import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from html import escape
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from maskwright.display.html import table, thumbnail
 from maskwright.errors import ConfigError, TrainingError
 from maskwright.imageio import (
     atomic_write,
@@ -30,15 +33,20 @@ from maskwright.model_card import (
     was_stopped,
 )
 
+if TYPE_CHECKING:
+    from maskwright.display.figures import NotebookFigure
+
 CHANGEABLE = (
     *("epochs", "minutes", "patience", "learning_rate", "clip_norm"),
-    *("previews", "tensorboard", "checkpoint_seconds", "memory_limit_mb"),
+    *("previews", "track", "checkpoint_seconds", "memory_limit_mb"),
 )
 """Settings in which a resumed run may differ from what it was begun with."""
 _FILES = (
     *("plan.yaml", "environment.json", "progress.json", "history.csv", "curves.png"),
     *(NETWORK_FILE, LEARNED_FILE, "model.txt", "model.png", MODEL_FILE, CARD_FILE),
+    "tracking.json",
 )
+_CURVES_PX = 480  # of the longer side of the curves in a notebook, at most 80 kB
 _USED = ("maskwright", "keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless")
 
 
@@ -148,6 +156,40 @@ class Run:
                 {name: float(text) for name, text in row.items() if text}
                 for row in csv.DictReader(file)
             ]
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Values of each epoch by name, as Keras gives them; nan where one was not measured."""
+        rows = self.read_history()
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name, math.nan) for row in rows] for name in names}
+
+    def plot(self) -> "NotebookFigure":
+        """Loss and scores of training and validation by epoch, as a figure of Matplotlib."""
+        from maskwright.training.curves import plot_curves
+
+        return plot_curves(self.read_history(), self._titles())
+
+    def _titles(self) -> dict[str, str]:
+        """Titles of the scores that are shown, by name."""
+        if not self.progress_file.is_file():
+            return {}
+        return dict(_read_mapping(self.progress_file, json.loads).get("titles", {}))
+
+    def _repr_html_(self) -> str | None:
+        if not (self.folder / "history.csv").is_file():
+            return None
+        from maskwright.display.figures import render
+
+        history = self.history
+        rows = [("epochs", f"{len(history.get('epoch', []))}")]
+        for name, title in self._titles().items():
+            values = [value for value in history.get(f"val_{name}", []) if math.isfinite(value)]
+            if values:
+                text = f"{max(values):.3f} at best, {values[-1]:.3f} at last"
+                rows.append((f"validation {escape(title)}", text))
+        curves = thumbnail(render(self.plot()), "curves", _CURVES_PX)
+        return f"<div><b>{escape(str(self.folder))}</b><br>{curves}{table(rows)}</div>"
 
     def write_model(self, model: Any, card: ModelCard) -> None:
         """Write a Keras model and the card that belongs to it, the card last."""

@@ -4,13 +4,12 @@ import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import keras
 
 from maskwright.data.learned_images import write_learned
-from maskwright.errors import ConfigError, StoppedError
+from maskwright.errors import StoppedError
 from maskwright.imageio import lock_folder, write_image, write_text
 from maskwright.model_card import NETWORK_FILE
 from maskwright.models import main_model
@@ -20,6 +19,7 @@ from maskwright.training.distribute import find_strategy, is_chief
 from maskwright.training.loop import TrainingLoop
 from maskwright.training.run import Run
 from maskwright.training.setup import TrainingSetup, TrainOptions
+from maskwright.training.trackers.tracking import check_tracker, tracked
 
 
 def run_training(
@@ -39,10 +39,7 @@ def run_training(
         StoppedError: If a signal stopped the training; the best model so far is written.
         TrainingError: If training cannot go on.
     """
-    if options.tensorboard and find_spec("tensorboard") is None:
-        raise ConfigError(
-            'TensorBoard is not installed; install it with: pip install "maskwright[track]"'
-        )
+    check_tracker(options.track)
     strategy = find_strategy()
     keras.utils.set_random_seed(options.seed)
     run, chief = Run(Path(out)), is_chief(strategy)
@@ -56,7 +53,8 @@ def run_training(
             run.check_data(setup.data)
         with strategy.scope():
             model = setup.network.build()
-            if setup.initialize is not None:
+            resumes = options.resume and run.checkpoint_file.exists()
+            if setup.initialize is not None and not resumes:
                 setup.initialize(model)
         loop = TrainingLoop(
             model,
@@ -91,7 +89,7 @@ def _train(run: Run, setup: TrainingSetup, loop: TrainingLoop, options: TrainOpt
     run.start()
     run.write_environment(setup.data)
     if setup.dataset is not None and not options.resume:
-        write_learned(run.folder, setup.dataset)
+        write_learned(run.folder, setup.dataset, setup.earlier)
     write_text(run.folder / NETWORK_FILE, setup.network.to_json())
     write_text(run.folder / "model.txt", summary(model))
     write_image(run.folder / "model.png", diagram(model))
@@ -102,9 +100,6 @@ def _train(run: Run, setup: TrainingSetup, loop: TrainingLoop, options: TrainOpt
     ]
     if options.previews and setup.previews is not None:
         callbacks.append(Previews(run, setup.previews(options.previews)))
-    if options.tensorboard:
-        folder = run.folder / "tensorboard"
-        callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
     # Last, so that the preview of an epoch is there when its row is.
     callbacks.append(Curves(run, loop.state.history, scoring.titles))
 
@@ -113,9 +108,13 @@ def _train(run: Run, setup: TrainingSetup, loop: TrainingLoop, options: TrainOpt
         setup.complete(run.folder)
         run.write_model(trained, replace(setup.card(trained), stopped=stopped))
 
-    with write_progress(run, loop.share_done, scoring, setup.preview_columns):
+    history = loop.state.history
+    with (
+        tracked(options.track, run, setup.settings, history, options.on_message) as trackers,
+        write_progress(run, loop.share_done, scoring, setup.preview_columns),
+    ):
         try:
-            state = loop.run(callbacks)
+            state = loop.run([*callbacks, *trackers])
         except StoppedError:
             write_model(stopped=True)
             options.on_message(

@@ -79,9 +79,12 @@ class ParameterGroups:
 
     def __init__(self, model: keras.Model, recipe: Recipe) -> None:
         self.model, self.recipe = model, recipe
-        self.encoder = next((layer for layer in model.layers if layer.name == "encoder"), None)
+        held = recipe.freeze or recipe.fix_statistics or recipe.freeze_stem
+        differs = held or recipe.encoder_rate != 1
+        named = (layer for layer in model.layers if layer.name == "encoder")
+        self.encoder = next(named, None) if differs else None
         if self.encoder is not None:
-            freeze(model, frozen=False, fix_statistics=recipe.fix_statistics)
+            freeze(model, False, recipe.fix_statistics, recipe.freeze_stem)
         inner = {id(v) for v in self.encoder.trainable_variables} if self.encoder else set()
         learned = model.trainable_variables
         pretrained = [v for v in learned if id(v) in inner]
@@ -93,7 +96,7 @@ class ParameterGroups:
     def freeze_encoder(self, frozen: bool) -> list[Group]:
         """Groups that learn while the encoder is frozen, or not, which is set in the model."""
         if self.encoder is not None:
-            freeze(self.model, frozen, self.recipe.fix_statistics)
+            freeze(self.model, frozen, self.recipe.fix_statistics, self.recipe.freeze_stem)
         return self.groups[:1] if frozen else self.groups
 
     def set_rates(self, share: float) -> None:

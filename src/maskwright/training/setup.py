@@ -16,7 +16,7 @@ from maskwright.losses import MaskLoss
 from maskwright.model_card import ModelCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.training.distribute import Shard, add_up
-from maskwright.types import OnMessage, ignore_message
+from maskwright.types import OnMessage, Tracker, ignore_message
 
 Tensor = Any
 Objective = Callable[[keras.Model, Any, bool], tuple[Tensor, Any]]
@@ -38,6 +38,7 @@ class Recipe:
         freeze: Share of the run, from its start, in which the encoder does not learn; for half as
             long after it, the encoder's rate climbs.
         fix_statistics: The encoder's batch normalizations stay as pretrained.
+        freeze_stem: The encoder's layers before its features at stride 4 stay as pretrained.
         average: Share of the steps so far that the moving average of weights looks back on.
         patience: Validations without a better score after which training stops; `None` for never.
     """
@@ -52,6 +53,7 @@ class Recipe:
     warmup: float
     freeze: float
     fix_statistics: bool
+    freeze_stem: bool
     average: float
     patience: int | None
 
@@ -64,6 +66,8 @@ class TrainOptions:
         minutes: Training budget in minutes, compilation and validation included.
         checkpoint_seconds: Minimum time between two checkpoints.
         force: Train although the data has errors, as `check` tells them.
+        model: A Keras model of the user's to train in place of a network of ours.
+        loss: A loss of the user's, in place of that of the settings.
     """
 
     seed: int = 0
@@ -71,10 +75,12 @@ class TrainOptions:
     minutes: float | None = None
     resume: bool = False
     previews: int = 4
-    tensorboard: bool = False
+    track: Tracker | None = None
     checkpoint_seconds: float = 20.0
     force: bool = False
     callbacks: tuple[Any, ...] = ()
+    model: keras.Model | None = None
+    loss: Any = None
     on_message: OnMessage = ignore_message
 
 
@@ -150,6 +156,7 @@ class TrainingSetup:
             be the same when a run is resumed.
         dataset: What it learns from and is selected by, for the record; `None` for no record.
         initialize: Called with the network before training.
+        earlier: Run whose weights the network starts from, which has learned from images, too.
         previews: From a number of samples to a function that draws the predictions of the model
             for them, called after every epoch; `None` for none.
         complete: Adds to the folder of a run what its model needs besides network and card.
@@ -163,6 +170,7 @@ class TrainingSetup:
     settings: Mapping[str, Any]
     dataset: DataSet | None = None
     initialize: Callable[[keras.Model], None] | None = None
+    earlier: str | Path | None = None
     previews: Callable[[int], Callable[[keras.Model], np.ndarray]] | None = None
     preview_columns: Sequence[str] = ()
     complete: Callable[[Path], None] = lambda run: None

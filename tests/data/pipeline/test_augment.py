@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwright.data.pipeline.augment import augment
-from maskwright.data.pipeline.augmentation import STRENGTHS, Augmentation
+from maskwright.data.pipeline.augment import _warp, augment
+from maskwright.data.pipeline.augmentation import FILL_MODES, STRENGTHS, Augmentation
 from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
 
@@ -170,3 +170,38 @@ def test_wrong_settings_say_what_exists():
         Augmentation(contrast=2)
     with pytest.raises(ConfigError, match="`scale`"):
         Augmentation(scale=(1.0, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("constant", [0, 0, 0, 1, 2]),
+        ("nearest", [1, 1, 1, 1, 2]),
+        ("reflect", [3, 2, 1, 1, 2]),
+        ("wrap", [3, 4, 5, 1, 2]),
+    ],
+)
+def test_image_and_mask_are_filled_alike(mode, expected):
+    # A row of 1 to 5, moved three pixels to the right.
+    row = np.tile(np.arange(1, 6, dtype=np.uint8), (5, 1))
+    to_input = np.array([[1.0, 0.0, -3.0], [0.0, 1.0, 0.0]])
+    image, labels = _warp(row[..., None].astype(np.float32), row, to_input, (5, 5), None, mode)
+    assert image[2, :, 0].tolist() == expected
+    assert labels[2].tolist() == expected
+
+
+def test_nothing_is_ignored_where_masks_are_filled():
+    mask, image = discs(), np.zeros((96, 120, 3), np.uint8)
+    for mode in FILL_MODES[1:]:
+        strong = Augmentation.named("strong", fill_mode=mode)
+        for seed in range(5):
+            _, labels = augment(image, mask, strong, np.random.default_rng(seed))
+            assert labels.max() <= 1
+
+
+def test_objects_are_not_doubled_at_the_border():
+    image, labels = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 2), np.uint16)
+    with pytest.raises(ConfigError, match="would double single objects"):
+        augment(image, labels, Augmentation(fill_mode="wrap"), np.random.default_rng(0))
+    with pytest.raises(ConfigError, match="`fill_mode` takes one of ignore, constant"):
+        Augmentation(fill_mode="mirror")

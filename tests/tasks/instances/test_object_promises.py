@@ -1,6 +1,7 @@
 """Promises about single objects: worked out by hand, by simulation, and of a record."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -142,7 +143,14 @@ def test_a_record_is_read_again_and_refused_where_it_does_not_fit(tmp_path):
         read.check(file, "a", {"size": [32, 32], "marker": 0.6})
     with pytest.raises(ModelError, match="those of another model"):
         read.check(file, "b", {})
-    text = file.read_text()
+    file.write_text(file.read_text().replace('"images": 20', '"images": 21'))
+    with pytest.raises(ModelError, match="changed after it was written"):
+        ObjectTrust.read(tmp_path)
+    record.write(tmp_path)
+    # Older records have no checksum.
+    text = re.sub(r',\s*"content_sha256": "\w+"', "", file.read_text())
+    file.write_text(text)
+    assert ObjectTrust.read(tmp_path) == record
     for change, message in (
         (("instances", "semantic"), "promises of the task instances in .*received 'semantic'"),
         (('"promises"', '"promise"'), "no record of promises"),

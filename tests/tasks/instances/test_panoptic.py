@@ -8,7 +8,8 @@ from maskwright.errors import ConfigError
 from maskwright.imageio import read_image, write_image
 from maskwright.inference.folder import run_plan
 from maskwright.inference.folder_plan import FolderOptions
-from maskwright.inference.predictor import Prediction, Predictor
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Predictor
 from maskwright.instances import Instances
 from maskwright.labels import Labels
 from maskwright.metrics.instances import object_scores, tally_objects

@@ -11,6 +11,7 @@ from drawing_layers import NAMES, draw_layers, image_of, layers_of
 from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import read_mask, write_image
 from maskwright.serving import create_app, open_models
+from maskwright.serving.store.label_findings import open_findings
 
 SETTINGS = {"encoder": "plain", "encoder_weights": None, "encoder_widths": (8, 16), "size": 48}
 SETTINGS |= {"batch_size": 8, "previews": 0, "val_share": 0.2, "test_share": 0.2}
@@ -132,3 +133,21 @@ def test_what_has_no_meaning_is_refused_in_a_sentence(data, run, tmp_path):
         maskwright.train(data, tmp_path / "a", class_weights="balanced", epochs=1, **SETTINGS)
     with pytest.raises(DataError, match="a cross-validation needs one class for each pixel"):
         maskwright.cross_validate(data, tmp_path / "b", folds=2, epochs=1, **SETTINGS)
+
+
+def test_an_audit_finds_a_forgotten_layer(run, exported, tmp_path):
+    data = draw_layers(tmp_path / "data", 8)
+    write_image(data / "masks" / "tumor" / "5.png", np.zeros((48, 48, 1), np.uint8))
+    for number in range(8):  # unlike those that were learned from
+        write_image(data / "images" / f"{number}.png", image_of(number) + np.uint8(1))
+    for model in (run, exported):
+        audited = maskwright.audit(model, data, out=tmp_path / "out", on_message=str)
+        first = audited.masks[0]
+        assert (first.sample.id, len(audited.masks)) == ("5", 8)
+        given, predicted = map(audited.label_name, (first.piece.given, first.piece.predicted))
+        assert (given, predicted) == ("no tumor", "tumor")
+        assert ",no tumor,tumor," in (tmp_path / "out" / "audit.csv").read_text().splitlines()[1]
+    findings = open_findings(tmp_path / "out")  # for the page of the server
+    assert (findings.layer_of(findings.items[0]), findings.classes) == ("tumor", NAMES)
+    queued = maskwright.queue(exported, data / "images")
+    assert len(queued.images) == 8

@@ -113,8 +113,8 @@ def test_nine_of_ten_new_cases_of_either_class_are_covered():
 
 
 def test_a_run_answers_in_its_tables(tmp_path):
-    data = draw_discs(tmp_path / "data", 60)
-    settings = {**MEASURES, "epochs": 3, "calibration_share": 0.4, "test_share": 0.3}
+    data = draw_discs(tmp_path / "data", 44)
+    settings = {**MEASURES, "epochs": 3, "calibration_share": 0.5, "test_share": 0.2}
     run = maskwright.train_regions(data, tmp_path / "run", **settings).folder
     plain = maskwright.predict(run, data, tmp_path / "out")
     assert "answer" not in plain.cases[0]

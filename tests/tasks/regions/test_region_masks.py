@@ -7,7 +7,7 @@ from drawing_squares import LOWER, SIDE, UPPER, squares, write_squares
 from drawing_squares import SPEC as CROPS
 from maskwright.errors import DataError
 from maskwright.imageio import write_image
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import extract
 from maskwright.tasks.regions.extraction.masks import (

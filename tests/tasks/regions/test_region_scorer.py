@@ -8,7 +8,7 @@ from drawing_regions import Brighter, by_brightness, draw_discs
 from maskwright.data import open_dataset
 from maskwright.errors import DataError
 from maskwright.evaluation import EvaluateOptions
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.labels import Labels
 from maskwright.tasks.regions.evaluation.scorer import RegionScorer, evaluate_regions
 from maskwright.tasks.regions.learning.labeling import find_labeling

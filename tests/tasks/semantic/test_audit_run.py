@@ -14,6 +14,7 @@ from maskwright.imageio import write_image
 from maskwright.labels import IGNORE_LABEL, Labels
 from maskwright.model_card import LEARNED_FILE
 from maskwright.reliability.label_audit import SuspectPiece
+from maskwright.serving.store.label_findings import open_findings
 from maskwright.tasks.semantic.labeling.audit_drawing import draw_piece
 
 SETTINGS = {"encoder": "plain", "encoder_weights": None, "encoder_widths": (4, 8), "size": 32}
@@ -58,6 +59,10 @@ def test_every_mask_is_scored_by_a_model_that_has_not_learned_from_it(data, fold
     page = (folds / "audit" / "report.html").read_text("utf-8")
     assert page.count("<figure>") == 2
     assert "repeats their faults" in page
+    findings = open_findings(folds / "audit")  # for the page of the server
+    assert findings.items[0].sample.id == first.sample.id
+    assert findings.items[0].piece.box == first.piece.box
+    assert findings.dataset.labels == audited.labels
 
 
 def test_a_run_audits_what_it_has_not_learned_from(data, folds, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import maskwright
 from drawing_doubts import doubtful
 from drawing_promises import CASES, promised_run
-from maskwright.errors import ConfigError, ModelError
+from maskwright.errors import ModelError
 from maskwright.imageio import read_image, write_image
 from maskwright.model_card import TRUST_FILE
 from maskwright.reliability.record import TrustRecord
@@ -83,7 +83,7 @@ def test_promises_are_withheld_where_many_images_are_unlike_those_of_training(ru
     told, out = [], tmp_path / "out"
     maskwright.predict(run, tmp_path / "in", out, bounds=True, on_message=told.append)
     assert any("12 of 12 images are unlike the training images" in text for text in told)
-    assert not list(out.glob("*er/disc/*.png"))
+    assert not list(out.glob("*er"))
     for row in table(out):
         assert (row["decision"], row["lower_bound"]) == ("refer", "")
         assert row["reason"].startswith("promises are withheld")
@@ -99,5 +99,42 @@ def test_what_has_no_promise_or_is_predicted_otherwise_is_refused(run, images, t
         maskwright.predict(run, images, tmp_path / "out", bounds=True, flips=True)
     with pytest.raises(ModelError, match="made for min_area_px 0 and do not hold for 9"):
         maskwright.predict(run, images, tmp_path / "out", bounds=True, min_area_px=9)
-    with pytest.raises(ConfigError, match="`large` predicts by windows"):
-        maskwright.predict(run, images, tmp_path / "out", bounds=True, large=True)
+
+
+@pytest.mark.parametrize(("size", "tile"), [((32, 32), None), (None, 32)])
+def test_by_windows_bounds_are_the_same(tmp_path, monkeypatch, size, tile):
+    run = promised_run(tmp_path / "run", size, tile)
+    rows = [np.concatenate([doubtful(CASES + 4 * r + c)[0] for c in range(4)], 1) for r in (0, 1)]
+    image = np.concatenate(rows)[:61, :117]  # in tiles that do not fit in
+    write_image(tmp_path / "in" / "a.png", image)
+    whole, windows = tmp_path / "whole", tmp_path / "windows"
+    maskwright.predict(run, tmp_path / "in", whole, bounds=True)
+    monkeypatch.setattr("maskwright.tasks.semantic.large_bounds._BAND_PIXELS", 500)
+    maskwright.predict(run, tmp_path / "in", windows, bounds=True, large=True)
+    for folder in ("", "outer/disc", "inner/disc"):
+        masks = [read_image(whole / folder / "a.png"), read_image(windows / folder / "a.tif")]
+        np.testing.assert_array_equal(*masks)
+        assert 0 < (masks[0] > 0).mean() < 1
+    assert table(windows) == table(whole)
+    names = {path.name for path in windows.iterdir()}
+    assert not {name for name in names if name.endswith((".bounds", ".partial"))}
+
+
+def test_of_a_model_that_sees_images_whole_there_are_no_bounds_by_windows(tmp_path):
+    run = promised_run(tmp_path / "run", None)
+    write_image(tmp_path / "in" / "a.png", doubtful(0)[0])
+    result = maskwright.predict(run, tmp_path / "in", tmp_path / "out", bounds=True, large=True)
+    (failure,) = result.failed
+    assert "sees images whole; cut it into parts" in failure.reason
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_on_a_cluster_bounds_are_the_same(run, images, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    maskwright.predict(run, images, here, bounds=True)
+    maskwright.predict(run, images, there, bounds=True, engine="ray")
+    files = sorted(p.relative_to(here) for p in here.rglob("*.png"))
+    assert files == sorted(p.relative_to(there) for p in there.rglob("*.png"))
+    assert all((here / f).read_bytes() == (there / f).read_bytes() for f in files)
+    assert (here / "trust.csv").read_bytes() == (there / "trust.csv").read_bytes()

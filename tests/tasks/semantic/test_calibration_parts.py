@@ -5,9 +5,15 @@ import io
 import numpy as np
 import pytest
 
-from maskwright.inference.predictor import Prediction, Predictor
+from drawing_doubts import doubtful
+from maskwright.imageio import write_image
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Predictor
 from maskwright.reliability.observations import Observations, ObservedPrediction
+from maskwright.reliability.options import TrustOptions
+from maskwright.reliability.promises import basis_of
 from maskwright.tasks.semantic.calibration import observe
+from maskwright.tasks.semantic.calibration.calibration_data import open_calibration
 from maskwright.tasks.semantic.calibration.observe import NetworkTape, ObservingPredictor
 from maskwright.tasks.semantic.calibration.temperature import (
     PixelSamples,
@@ -89,3 +95,16 @@ def test_blended_tiles_have_probabilities_up_to_one():
     seen = Observations({"cell": 1})
     seen.add(np.ones((75, 75), np.int32), observed)
     assert seen.of("cell").dice.tolist() == [1.0]
+
+
+def test_all_images_of_another_site_are_taken_however_few(tmp_path):
+    # The run set three tenths of its cases aside, which no three images can give.
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "plan.yaml").write_text("calibration_share: 0.3\n", encoding="utf-8")
+    for seed in range(3):
+        for kind, values in zip(("images", "masks"), doubtful(seed), strict=True):
+            write_image(tmp_path / "site" / kind / f"x{seed}y.png", values)
+    options = TrustOptions(split="all")
+    dataset, split, _ = open_calibration(tmp_path / "run", tmp_path / "site", options)
+    assert (split, dataset.splits) == ("all", {"all": 3})
+    assert basis_of(3, split, False).startswith("From 3 cases of all images. Each promise")

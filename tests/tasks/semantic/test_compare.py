@@ -8,11 +8,8 @@ from maskwright.evaluation import Caution, EvaluateOptions
 from maskwright.evaluation.reports.write import terminal_table, to_dict, write_report
 from maskwright.inference import Prediction
 from maskwright.labels import Labels
-from maskwright.tasks.semantic.evaluation.compare import (
-    compare_masks,
-    merge_cautions,
-    most_differing,
-)
+from maskwright.tasks.paired_runs import merge_cautions, most_differing
+from maskwright.tasks.semantic.evaluation.compare import compare_masks
 from maskwright.tasks.semantic.evaluation.compare_report import comparison_report
 from memory_masks import AllCell, MemoryMasks, make_card
 
@@ -49,6 +46,21 @@ def test_the_better_model_is_named_and_written_down(tmp_path):
     # Dice of all cell: 2 * 2 / (2 + 4).
     assert lines[1].endswith(",0.333333")
     assert terminal_table(report).row_count == 7
+
+
+def test_outlines_are_compared_where_a_tolerance_is_asked_for():
+    masks = {f"{case}-1": [[1, 0], [1, 0]] for case in "abcdefghijkl"}
+    options = EvaluateOptions(examples=0, outlines=True, tolerance_px=0.5)
+    found = compare_masks((Reads(), AllCell()), MemoryMasks(masks), options)
+    report = comparison_report(found)
+    told = to_dict(report)["outlines"]
+    assert list(told) == ["surface_dice", "boundary_iou", "hd95_px", "assd_px"]
+    assert (told["surface_dice"]["a"], told["hd95_px"]["a"]) == (1, 0)
+    assert told["hd95_px"]["b"] > 0  # a low distance is the better one
+    assert {entry["verdict"] for entry in told.values()} == {"A is better"}
+    # Six other scores of pixels, four of outlines; two of 2**12 swaps differ as much.
+    assert told["assd_px"]["p"] == pytest.approx(10 * 2 / 4096)
+    assert [row.title for row in report.table.rows][-2:] == ["HD95, px", "ASSD, px"]
 
 
 def test_a_model_against_itself_shows_no_difference():

@@ -12,7 +12,7 @@ import maskwright
 from drawing_doubts import doubtful, draw_doubts
 from maskwright.cli.app import app
 from maskwright.errors import ConfigError, DataError, ModelError
-from maskwright.imageio import write_image
+from maskwright.imageio import read_image, write_image
 from maskwright.model_card import CARD_FILE, SemanticCard
 from maskwright.reliability.record import ARRAYS_FILE, TRUST_FILE, TrustRecord
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor, load_observed
@@ -100,7 +100,7 @@ def test_other_ways_to_predict_and_damaged_files_are_refused(run, tmp_path):
     for name, change, message in (
         (ARRAYS_FILE, lambda b: b[:-1] + b"x", "checksum of .*trust.npz differs"),
         (TRUST_FILE, lambda b: b[:50], "no record of promises"),
-        (TRUST_FILE, lambda b: b.replace(b'"masks"', b'"mask"'), "no record of promises"),
+        (TRUST_FILE, lambda b: b.replace(b'"masks": 40', b'"masks": 41'), "changed after it was"),
         (TRUST_FILE, lambda b: b.replace(b'version": 1', b'version": 9'), "format version 9"),
     ):
         for file in (TRUST_FILE, ARRAYS_FILE):
@@ -135,6 +135,12 @@ def test_validation_images_serve_as_an_approximation_and_others_are_all_taken(tr
     more = draw_doubts(tmp_path / "more", train=40, val=10, test=10)
     record = maskwright.trust(run, more, split="all", on_message=told.append)
     assert (record.images, record.is_approximate) == (10, False)
+    # Copies of training images, as bright as before but for one gray value.
+    copies = draw_doubts(tmp_path / "copies", test=12)
+    for path in copies.glob("i*.png"):
+        write_image(path, read_image(path) // 2 * 2 + 1)
+    record = maskwright.trust(run, copies, split="all", on_message=told.append)
+    assert "12 of 12 images look like training images" in record.notes[0]
     with pytest.raises(DataError, match=r"no split 'calibration'; it has test \(20\)\. Train"):
         maskwright.trust(run, draw_doubts(tmp_path / "new", start=900, test=20))
 
@@ -145,6 +151,13 @@ def test_what_cannot_be_promised_is_refused_before_anything_is_written(trained, 
     before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
     with pytest.raises(ConfigError, match=r"Expected classes of .*; received cat"):
         maskwright.trust(run, data, classes=["cat"])
+    with pytest.raises(ConfigError, match=r"at least one class of .*; received none"):
+        maskwright.trust(run, data, classes=[])
+    empty = draw_doubts(tmp_path / "empty", start=1000, calibration=10)
+    for path in empty.glob("m*.png"):
+        write_image(path, np.zeros((32, 32, 1), np.uint8))
+    with pytest.raises(DataError, match=r"None of 10 images of .*at least 9 cases of a class"):
+        maskwright.trust(run, empty)
     with pytest.raises(ConfigError, match=r"`missed` above 0 and at most 0\.5; received 2"):
         maskwright.trust(run, data, missed=2.0)
     with pytest.raises(ConfigError, match="the split 'train' has none"):
@@ -181,8 +194,15 @@ def test_unlike_images_and_the_calibration_images_themselves_are_told(run, data,
         write_image(path, rng.integers(0, 255, (32, 32, 3), np.uint8))
     codes = [c.code for c in maskwright.evaluate(run, other, out=tmp_path / "1").warnings]
     assert {"promises", "unfamiliar"} <= set(codes)
-    again = maskwright.evaluate(run, data, split="calibration", out=tmp_path / "2")
-    assert any("made from the split calibration" in c.text for c in again.warnings)
+    for split in ("calibration", "train"):
+        again = maskwright.evaluate(run, data, split=split, out=tmp_path / split)
+        assert again.trust is None
+        assert any("None of 40 images can tell" in c.text for c in again.warnings)
+    # Ten calibration images in another data set, whatever their split there, beside ten others.
+    mixed = draw_doubts(tmp_path / "mixed", start=80, test=20)
+    again = maskwright.evaluate(run, mixed, out=tmp_path / "2")
+    assert {check.n for check in again.trust.promises} == {10}
+    assert any("10 of 20 images cannot tell" in c.text for c in again.warnings)
 
 
 def test_promises_that_do_not_reach_are_left_out_of_an_evaluation(run, data, tmp_path):
@@ -198,15 +218,16 @@ def test_promises_that_do_not_reach_are_left_out_of_an_evaluation(run, data, tmp
 
 
 @pytest.mark.slow
-def test_promises_of_an_ensemble_need_the_members_as_they_were(trained, data, tmp_path):
+def test_promises_of_an_ensemble_need_the_members_as_they_were(trained, run, data, tmp_path):
     members = [tmp_path / name for name in "ab"]
     for member in members:
         shutil.copytree(trained, member)
     joined = tmp_path / "joined"
     maskwright.ensemble(members, joined)
     record = maskwright.trust(joined, data)
-    assert record.familiarity is None
-    assert "features of a single encoder" in record.notes[-1]
+    # Features of both members, side by side.
+    single = TrustRecord.read(run).familiarity.model
+    assert record.familiarity.model.unit.size == 2 * single.unit.size
     card = SemanticCard.read(joined / CARD_FILE)
     assert TrustRecord.valid(joined, card, False).promises == record.promises
     maskwright.trust(members[0], data)  # changes the temperature of a member
@@ -239,7 +260,7 @@ def test_the_command_shows_a_table_and_what_else_is_known(trained, data, tmp_pat
     answer = CliRunner().invoke(app, command)
     assert answer.exit_code == 0, answer.output
     text = " ".join(answer.output.split())
-    assert (text.count("outer:"), text.count("inner:")) == (2, 0)
+    assert (text.count(" missed"), text.count(" false")) == (2, 0)
     for part in ("From 40 cases of the split calibration. Each promise holds", "Temperature"):
         assert part in text
     content = json.loads((run / TRUST_FILE).read_text(encoding="utf-8"))

@@ -2,10 +2,10 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from maskwright.data.audit.audit_scan import (
     AuditedSample,
     Finding,
     SampleFault,
+    Severity,
     finding,
     finding_on,
     relative_name,
@@ -61,6 +62,10 @@ class AuditReport:
         """Whether training on the data set as it is would be right."""
         return not any(finding.severity == "error" for finding in self.findings)
 
+    def with_findings(self, *findings: Finding) -> "AuditReport":
+        """The report with more findings, each after those of its severity."""
+        return replace(self, findings=_ordered((*self.findings, *findings)))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {**asdict(self), "ok": self.ok}
@@ -93,7 +98,6 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
         *find_leaks(dataset, usable, related),
         *calibration_findings(dataset, related),
     ]
-    order = ("error", "warning", "note")
     sizes = Counter(str(each.sample.split) for each in usable)
     return AuditReport(
         source=str(dataset.root),
@@ -101,10 +105,15 @@ def audit(source: DataSet | str | Path, *, group_by: str | None = None) -> Audit
         notes=dataset.notes,
         splits={split: sizes[split] for split in dataset.splits if split in sizes},
         classes=tuple(classes),
-        findings=tuple(sorted(findings, key=lambda finding: order.index(finding.severity))),
+        findings=_ordered(findings),
         copies=related.copies,
         videos=related.frames,
     )
+
+
+def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    order = get_args(Severity)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
 
 
 def group_related(dataset: DataSet, report: AuditReport) -> DataSet:

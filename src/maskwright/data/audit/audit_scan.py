@@ -83,6 +83,8 @@ def _read(dataset: DataSet, sample: Sample) -> AuditedSample | SampleFault:
     try:
         header = dataset.header(sample.image)
         image, labels, gap = dataset.read_with_gaps(sample)
+        if sample.instances is not None:
+            dataset.read_objects(sample)
     except DataError as error:
         return _diagnose(dataset, sample, str(error))
     thumb = thumbnail(image)
@@ -132,6 +134,9 @@ def _diagnose(dataset: DataSet, sample: Sample, message: str) -> SampleFault:
             dataset.encoding.decode(read_mask(path), path)
         path = sample.masks[0] if sample.masks else sample.image
         mask = dataset.read_mask(sample)
+        if sample.instances is not None:
+            path = sample.instances
+            dataset.read_objects(sample)
     except DataError as error:
         return SampleFault(code, str(error), path)
     sizes_agree = image.shape[:2] == mask.shape

@@ -1,6 +1,7 @@
 """Near-duplicate images, and the cases that they unite."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -14,7 +15,7 @@ from maskwright.data.cases.registration import (
     SIDE,
     detail,
     look_alike,
-    register,
+    register_roughly,
     same_picture,
     turned,
     view,
@@ -43,7 +44,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
 def details(thumbs: np.ndarray, side: int = 32) -> np.ndarray:
     """Thumbnails `(n, 64, 64)` as unit vectors of detail `(n, side²)`, whose products correlate."""
     # Light that falls off to the corners makes all images of a microscope alike; detail does not.
-    sharp = np.stack([detail(_shrunk(thumb, side), max(side * 3 / 16, 3)) for thumb in thumbs])
+    sharp = np.stack([detail(shrunk(thumb, side), max(side * 3 / 16, 3)) for thumb in thumbs])
     vectors = sharp.reshape(len(thumbs), -1)
     vectors = vectors - vectors.mean(axis=1, keepdims=True)
     return _unit(vectors)
@@ -71,12 +72,12 @@ def near_duplicates(thumbs: np.ndarray, read: Callable[[int], np.ndarray]) -> li
         # What is nearly symmetric may look most alike turned, though the copy is not.
         for orientation in dict.fromkeys((likeliest, 0)):
             small = thumbs[first], turned(thumbs[second], orientation)
-            warp = register(*small)
-            if not look_alike(*small, warp):
+            warp = register_roughly(*small)
+            if warp is None or not look_alike(*small, warp):
                 continue
             views = [each for each in (large(first), large(second)) if each is not None]
             if len(views) == 2:
-                one, other = (_shrunk(each, min(map(len, views))) for each in views)
+                one, other = (shrunk(each, min(map(len, views))) for each in views)
                 if same_picture(one, turned(other, orientation), warp, THUMB_SIDE):
                     return True
         return False
@@ -97,12 +98,12 @@ def _candidates(thumbs: np.ndarray) -> Iterator[tuple[int, int, int]]:
     at_once = max(1, _MAX_CELLS // len(thumbs))
     for start in range(0, len(thumbs), at_once):
         rows = vectors[start : start + at_once]
-        best, how = _best_orientations(rows, vectors[start:])
+        best, how = best_orientations(rows, vectors[start:])
         later = np.arange(best.shape[1]) > np.arange(len(best))[:, None]
         likely = later & (best >= _MIN_CORRELATION)
         crowded = np.flatnonzero(likely.sum(axis=1) > most)
         if len(crowded):
-            rank, _ = _best_orientations(rows[crowded], vectors[start:], common)
+            rank, _ = best_orientations(rows[crowded], vectors[start:], common)
             rank[~likely[crowded]] = -2
             least = np.partition(rank, -most, axis=1)[:, -most]
             likely[crowded] &= rank >= least[:, None]
@@ -110,14 +111,14 @@ def _candidates(thumbs: np.ndarray) -> Iterator[tuple[int, int, int]]:
             yield start + row, start + column, int(how[row, column])
 
 
-def _best_orientations(
+def best_orientations(
     first: np.ndarray, second: np.ndarray, common: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Highest correlations `(n, m)` of vectors `(n, d)` with `(m, d)`, turned, and how these are.
 
     With `common`, of what remains of the vectors without it.
     """
-    places = np.arange(first.shape[1]).reshape(_CANDIDATE_SIDE, -1)
+    places = np.arange(first.shape[1]).reshape(math.isqrt(first.shape[1]), -1)
     best = np.full((len(first), len(second)), -1, np.float32)
     how = np.zeros(best.shape, np.int8)
     for orientation in range(_ORIENTATIONS):
@@ -133,7 +134,8 @@ def _best_orientations(
     return best, how
 
 
-def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+def shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Pixels `(n, n)` as `(side, side)`, each the mean of an area."""
     return cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
 
 

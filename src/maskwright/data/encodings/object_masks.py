@@ -99,6 +99,8 @@ def object_files(masks: MaskEvidence) -> InferredEncoding | None:
     ends = sum(n for v, n in masks.totals.items() if v in (255, (255, 255, 255)))
     inner = sum(n for v, n in masks.totals.items() if v not in (0, (0, 0, 0)))
     smooth = partial and max(grays) == 255 and ends > 0.3 * inner
+    if not smooth and _Numbers(masks).most > 1:
+        return name_classes(_numbered(masks), masks.class_map, [0, 1])
     how = f"cut at {HALF}, as its edge is smooth" if smooth else "whatever is not 0 belongs to it"
     encoding = _objects("Each mask file holds one object", how, HALF if smooth else 1)
     return name_classes(encoding, masks.class_map, [0, 1])
@@ -130,10 +132,7 @@ def object_numbers(masks: MaskEvidence) -> InferredEncoding | None:
         return None
     if distinct and not numbers.on_zero:
         return _segments(masks) if not _common(numbers) else _wrong_ground(numbers)
-    what = "color" if colored else "number"
-    start = f"Each object has a {what} of its own in the mask"
-    encoding = _objects(start, "whatever is not 0 belongs to it", 1, numbers.void)
-    named = name_classes(encoding, masks.class_map, [0, 1])
+    named = name_classes(_numbered(masks, numbers.void), masks.class_map, [0, 1])
     ground = sum(n for value, n in masks.totals.items() if value in (0, (0, 0, 0)))
     if distinct and ground < (1 - _FULL) * sum(masks.totals.values()):
         return _segments(masks)
@@ -205,6 +204,13 @@ def object_doubts(masks: MaskEvidence) -> Iterator[Doubt]:
         f"Write `objects: instances`{' and `ignore: [255]`' if numbers.void else ''} into "
         f"data.yaml for objects, or `encoding: {encoding}` for classes.",
     )
+
+
+def _numbered(masks: MaskEvidence, void: Sequence[int] = ()) -> InferredEncoding:
+    """Each value or color but 0 is an object."""
+    colored = any(content.colored for content in masks.contents)
+    what, ground = ("color", "black") if colored else ("number", "0")
+    return _objects(f"Each {what} in a mask is one object", f"{ground} is background", 1, void)
 
 
 def _objects(start: str, how: str, threshold: int, void: Sequence[int] = ()) -> InferredEncoding:

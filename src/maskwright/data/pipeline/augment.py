@@ -12,6 +12,7 @@ import numpy as np
 
 from maskwright.data.geometry import by_channels, cut_image, cut_labels
 from maskwright.data.pipeline.augmentation import Augmentation
+from maskwright.errors import ConfigError
 from maskwright.labels import IGNORE_LABEL
 
 
@@ -28,9 +29,10 @@ def augment(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Augment an image and its mask; the state of `rng` alone decides the result.
 
-    Both go through the same map; the image is interpolated and reflected at its border, the mask
-    takes the nearest label and `IGNORE_LABEL` beyond the border. Photometric changes come
-    after and leave the mask alone.
+    Both go through the same map; the image is interpolated and reflected at its border, or filled
+    with its mean where labels number objects, for a reflected object is one more; the mask takes
+    the nearest label and `IGNORE_LABEL` beyond the border; but see `Augmentation.fill_mode`.
+    Photometric changes come after and leave the mask alone.
 
     Args:
         image: uint8, uint16 or float32, `(h, w, c)`.
@@ -46,7 +48,15 @@ def augment(
 
     Returns:
         Image, float32 `(*size, c)`, and labels of their type, `(*size)` or `(*size, maps)`.
+
+    Raises:
+        ConfigError: If objects would be doubled by filling the border with what is inside.
     """
+    fill = augmentation.fill_mode
+    if labels.ndim == 3 and fill not in ("ignore", "constant"):
+        raise ConfigError(
+            f"augmentation.fill_mode={fill} would double single objects; expected ignore, constant."
+        )
     whole_height, whole_width = image.shape[:2]
     window = window or (whole_height, whole_width)
     size = size or window
@@ -60,8 +70,8 @@ def augment(
     flip_y = rng.random() < augmentation.flip_vertical
     turn = _turn(augmentation, rng)
     offsets = _elastic_offsets(augmentation, rng, size)
-    if turn is None and offsets is None and (height, width) == size:
-        image = cut_image(image, round(top), round(left), size)
+    if turn is None and offsets is None and (height, width) == size and fill == "ignore":
+        image = cut_image(image, round(top), round(left), size, reflect=labels.ndim == 2)
         labels = cut_labels(labels, round(top), round(left), size)
         steps = (slice(None, None, -1 if flip_y else 1), slice(None, None, -1 if flip_x else 1))
         image, labels = image[steps], labels[steps]
@@ -74,7 +84,7 @@ def augment(
         middle = np.array([left + width / 2, top + height / 2]) - 0.5
         start = middle + linear @ [0.5 - size[1] / 2, 0.5 - size[0] / 2]
         matrix = np.column_stack([linear, start])
-        image, labels = _warp(image, labels, matrix, size, offsets)
+        image, labels = _warp(image, labels, matrix, size, offsets, fill)
     return _change_tone(image, augmentation, rng, value_range), np.ascontiguousarray(labels)
 
 
@@ -137,12 +147,19 @@ def _elastic_offsets(
     return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
+_BORDERS = {
+    **{"constant": cv2.BORDER_CONSTANT, "nearest": cv2.BORDER_REPLICATE},
+    **{"reflect": cv2.BORDER_REFLECT, "wrap": cv2.BORDER_WRAP},
+}
+
+
 def _warp(
     image: np.ndarray,
     labels: np.ndarray,
     matrix: np.ndarray,
     size: tuple[int, int],
     offsets: np.ndarray | None,
+    fill: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move image and mask by the matrix `(2, 3)` from output to input, `(x, y)`."""
     maps: list[np.ndarray] = []
@@ -152,7 +169,7 @@ def _warp(
         table = matrix.astype(np.float32)
         maps = [to_x * columns + to_y * rows + start for to_x, to_y, start in table]
 
-    def move(pixels: np.ndarray, interpolation: int, border: int, *outside: int) -> np.ndarray:
+    def move(pixels: np.ndarray, interpolation: int, border: int, *outside: float) -> np.ndarray:
         edge: dict[str, Any] = {"borderMode": border, "borderValue": outside}
         if maps:
             return cv2.remap(pixels, maps[0], maps[1], interpolation, **edge)
@@ -160,9 +177,17 @@ def _warp(
         return cv2.warpAffine(pixels, matrix, size[::-1], flags=flags, **edge)
 
     def move_labels(part: np.ndarray, *outside: int) -> np.ndarray:
-        return move(part, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, *outside)
+        border = _BORDERS.get(fill, cv2.BORDER_CONSTANT)
+        return move(part, cv2.INTER_NEAREST, border, *([0] if fill == "constant" else outside))
 
-    moved = by_channels(lambda part: move(part, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101), image, 4)
+    def move_image(part: np.ndarray) -> np.ndarray:
+        if fill in _BORDERS:
+            return move(part, cv2.INTER_LINEAR, _BORDERS[fill], 0, 0, 0, 0)
+        if labels.ndim == 2:
+            return move(part, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+        return move(part, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT, *cv2.mean(part))
+
+    moved = by_channels(move_image, image, 4)
     if labels.ndim == 2:
         return moved, move_labels(np.ascontiguousarray(labels), IGNORE_LABEL)
     classes = move_labels(np.ascontiguousarray(labels[..., 0]), IGNORE_LABEL)

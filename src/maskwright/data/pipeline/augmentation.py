@@ -9,6 +9,9 @@ from typing import Any
 from maskwright.errors import ConfigError
 from maskwright.types import Symmetry
 
+FILL_MODES = ("ignore", "constant", "nearest", "reflect", "wrap")
+"""What lies beyond the border of an augmented image; see `Augmentation`."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -33,6 +36,9 @@ class Augmentation:
         gamma: The exponent lies between `1 / (1 + gamma)` and `1 + gamma`.
         noise: Largest standard deviation of Gaussian noise.
         blur: Largest standard deviation of the Gaussian, in pixels of the output.
+        fill_mode: What lies beyond the border. `"ignore"` reflects the image and leaves these
+            pixels out of loss and scores; `"constant"` (0), `"nearest"`, `"reflect"` and `"wrap"`
+            fill image and mask alike, as `ImageDataGenerator` of Keras does.
     """
 
     flip_horizontal: float = 0.0
@@ -60,6 +66,7 @@ class Augmentation:
     noise_probability: float = 1.0
     blur: float = 0.0
     blur_probability: float = 1.0
+    fill_mode: str = "ignore"
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
@@ -67,6 +74,8 @@ class Augmentation:
             if name == "scale":
                 low, high = value if _are_numbers(value) and len(value) == 2 else (0, 0)
                 fits, expected = 0 < low <= high, "two values, 0 < low <= high"
+            elif name == "fill_mode":
+                fits, expected = value in FILL_MODES, f"one of {', '.join(FILL_MODES)}"
             else:
                 least, most = _RANGES.get(name, (0.0, 1.0))
                 fits = _are_numbers((value,)) and least <= value <= most

@@ -31,6 +31,9 @@ def train_batches(
 ) -> tf.data.Dataset:
     """Batches of images, labels and weights of pixels, as `epoch_batches` orders them.
 
+    A second iteration repeats the first. For `fit`, state `epochs` in the schedule and its
+    `steps_per_epoch`, or use `augment_dataset`.
+
     Args:
         crop: Height and width of a window at the scale of the arrays; `None` takes whole images,
             which must then be of one size.

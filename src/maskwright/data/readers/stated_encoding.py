@@ -16,7 +16,7 @@ from maskwright.data.encodings.evidence import complete
 from maskwright.data.encodings.soft_masks import doubt_interpolated
 from maskwright.data.readers.description import Description
 from maskwright.data.samples import Doubt
-from maskwright.errors import ConfigError
+from maskwright.errors import ConfigError, DataError
 from maskwright.imageio import whole_number
 from maskwright.labels import IGNORE_LABEL, Labels, parse_color
 
@@ -39,11 +39,16 @@ def encoding_of(
 ) -> tuple[Encoding, Labels, tuple[Doubt, ...]]:
     """Encoding and classes as stated, else as inferred, with doubts about what is inferred.
 
-    `ConfigError` of contradictions.
+    `ConfigError` of contradictions, `DataError` where there is no mask.
     """
     stated_map = _class_map(description)
     if description.values is not None or description.threshold is not None:
         return *_stated_encoding(description, stated_map), ()
+    if not contents:
+        raise DataError(
+            "None of the images has a mask; expected a mask for some of them at least, as it shows "
+            "what the classes are."
+        )
     ignored = {stated_value(value) for value in description.ignore}
     if ignored:
         contents = [
@@ -112,6 +117,8 @@ def _stated_encoding(
         colors = [value if isinstance(value, tuple) else None for value in first_values]
     labels = Labels.create(names, complete(colors) or None)
     explanation = "The masks are as data.yaml states."
+    if kind == "objects":
+        explanation += " Each number in a mask is one object, united one class."
     snap = bool(description.snap) and description.threshold is None
     return Encoding(kind, values, description.threshold, explanation, snap), labels
 

@@ -111,7 +111,7 @@ def write_dataset(
     """
     if num_images < 3:
         raise ConfigError(f"Expected at least 3 images, one for each split; received {num_images}.")
-    folder = _empty(folder)
+    folder = empty_folder(folder)
     each = min(_IMAGES_PER_SLIDE, num_images // 3)
     num_slides = -(-num_images // each)
     num_test, num_val = max(1, round(0.2 * num_slides)), max(1, round(0.1 * num_slides))
@@ -166,7 +166,7 @@ def write_cases(
             f"Expected at least 10 cases of one image or more; received {num_cases} cases of "
             f"{fewest} to {most}."
         )
-    folder = _empty(folder)
+    folder = empty_folder(folder)
     samples: list[Sample] = []
     rows: list[tuple[str | float, ...]] = []
     for number in range(num_cases):
@@ -213,7 +213,8 @@ def _draw_view(
     return replace(scene, instances=new[scene.instances]), int(new[1]) if decides else 0
 
 
-def _empty(folder: str | Path) -> Path:
+def empty_folder(folder: str | Path) -> Path:
+    """The folder, which is empty or not there; `ConfigError` if it holds files."""
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"Expected an empty folder to write scenes to; {folder} holds files.")

@@ -115,11 +115,11 @@ def draw_cell(rng: np.random.Generator, kind: CellKind) -> Cell:
     aside = (across / width - shift_across) / (share * kind.nucleus[1])
     nucleus_radius = np.hypot(from_middle, aside)
     nucleus = np.clip((1 - nucleus_radius) * width * share / 1.5 + 0.5, 0, 1)
-    chromatin = _smooth_noise(rng, cover.shape, 1.4)
+    chromatin = smooth_noise(rng, cover.shape, 1.4)
     blue = nucleus * (rng.uniform(0.55, 0.85) + 0.10 * chromatin) + 0.10 + 0.06 * rim
     pink = rng.uniform(0.30, 0.48) + 0.16 * rim + 0.03 * chromatin
     if kind.grains is not None:
-        dots = _smooth_noise(rng, cover.shape, 1.0 if kind.coarse else 0.8)
+        dots = smooth_noise(rng, cover.shape, 1.0 if kind.coarse else 0.8)
         if kind.coarse:
             around = (depth_px > 0.5) & (nucleus < 0.3)
             dots = np.clip(3 * (dots - np.quantile(dots[around], 0.6)), 0, 1)
@@ -176,12 +176,12 @@ def _somewhere(rng: np.random.Generator, side: int, size: int) -> CellPlace:
 def tissue(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Densities of both stains between the cells: clouds, fibres, and debris out of focus."""
     shape = (size, size)
-    clouds = _smooth_noise(rng, shape, 18)
+    clouds = smooth_noise(rng, shape, 18)
     fibres = cv2.blur(rng.standard_normal(shape, np.float32), (1, 15))
     turn = cv2.getRotationMatrix2D((size / 2, size / 2), float(rng.uniform(0, 180)), 1.5)
     fibres = cv2.warpAffine(fibres, turn, shape, borderMode=cv2.BORDER_REFLECT)
     pink = np.clip(0.09 + 0.045 * clouds + 0.07 * fibres, 0, None)
-    blue = np.clip(0.02 + 0.01 * _smooth_noise(rng, shape, 9), 0, None)
+    blue = np.clip(0.02 + 0.01 * smooth_noise(rng, shape, 9), 0, None)
     debris = np.zeros(shape, np.float32)
     for _ in range(rng.poisson(size * size / 4000)):
         middle = tuple(int(value) for value in rng.integers(0, size, 2))
@@ -200,7 +200,7 @@ def photograph(
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
     tilt = rng.uniform(-0.12, 0.12, 2)
     light = 1 + tilt[0] * x + tilt[1] * y - 0.25 * (x**2 + y**2)
-    light = light * (1 + 0.02 * _smooth_noise(rng, blue.shape, 30))
+    light = light * (1 + 0.02 * smooth_noise(rng, blue.shape, 30))
     picture = np.exp(-density) * light[..., None] * np.array(slide.lamp, np.float32)
     picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), float(rng.uniform(0.6, 1.0)))
     # Photons vary by the root of their number; the sensor adds its own.
@@ -209,7 +209,7 @@ def photograph(
     return (np.clip(picture, 0, 1) * 255).round().astype(np.uint8)
 
 
-def _smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
     """Gaussian noise that is even over about `sigma` pixels, with mean 0 and deviation 1."""
     # Drawn coarsely where it is smooth anyway: blurring by 30 px at full size is slow.
     step = max(1, int(sigma / 2))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from maskwright.display.mathtext import plain_text
 from maskwright.evaluation.reports.svg import (
     COLORS,
     MUTED,
@@ -13,7 +14,6 @@ from maskwright.evaluation.reports.svg import (
     WIDE,
     add_legend,
     axes_of,
-    plain_text,
     to_svg,
 )
 from maskwright.imageio import atomic_write

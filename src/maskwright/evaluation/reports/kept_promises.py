@@ -7,8 +7,14 @@ import numpy as np
 
 from maskwright.data.samples import counted
 from maskwright.evaluation.reports.formatting import number, plain
-from maskwright.evaluation.reports.parts import Chart, Column, Row, Table, TableCell
-from maskwright.evaluation.reports.promises import confidence, promise_basis, promised, reach
+from maskwright.evaluation.reports.parts import Chart, Column, Table, TableCell
+from maskwright.evaluation.reports.promises import (
+    promise_basis,
+    promise_rows,
+    promised,
+    promises_table,
+    share_promised,
+)
 from maskwright.evaluation.reports.trust_charts import expected_dice_chart, risk_coverage_chart
 from maskwright.evaluation.result import Caution
 from maskwright.reliability.accept_rule import risk_coverage
@@ -33,12 +39,10 @@ def check_table(checks: Sequence[Any], title_of: Callable[[Any], str], basis: st
         title_of: What a promise wants to be small, after `at most`.
         basis: A sentence on what all promises rest on.
     """
-    rows = [
-        Row(
-            title=title_of(each.promise),
-            cells=(
-                TableCell(reach(each.promise)),
-                TableCell(confidence(each.promise)),
+    made = [
+        (
+            each.promise,
+            (
                 TableCell(f"{each.n}"),
                 TableCell(*_realized(each)),
                 TableCell(each.verdict, style=_STYLES.get(each.verdict, "")),
@@ -46,20 +50,16 @@ def check_table(checks: Sequence[Any], title_of: Callable[[Any], str], basis: st
         )
         for each in checks
     ]
-    return Table(
-        title="Promises",
-        first="At most",
-        columns=(
-            Column("Cases", "cases"),
-            Column("Confidence", "sure"),
+    return promises_table(
+        promise_rows(made, title_of),
+        (
             Column("Number", page_only=True),
             Column("Realized", "realized", interval=True),
             Column("Verdict", "verdict"),
         ),
-        rows=tuple(rows),
-        note=f"{basis} Realized is the share missed or false, on average, or the share of the "
-        f"cases in which it is not more; by chance: worse than promised, but no more than so many "
-        f"cases leave open.",
+        f"{basis} Realized is the share missed or false, on average, or the share of the cases in "
+        f"which it is not more; by chance: worse than promised, but no more than so many cases, "
+        f"and so many calibration cases, leave open.",
     )
 
 
@@ -108,7 +108,7 @@ def kept_cautions(check: TrustCheck) -> list[Caution]:
         text = (
             f"{counted(len(broken), 'promise')} of {len(check.promises)} "
             f"{'is' if len(broken) == 1 else 'are'} not kept, such as that of at most "
-            f"{promised(first).split(': ')[1]} of {first.request.class_name}: these images are not "
+            f"{share_promised(first)} of {first.request.class_name}: these images are not "
             f"like those of the calibration, or it was unlucky; calibrate on images like these."
         )
         cautions.append(Caution("promises", text))

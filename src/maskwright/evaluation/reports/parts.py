@@ -1,5 +1,6 @@
 """`Report`: what is shown and written of an evaluation, the same for every task."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,11 +34,13 @@ class Score:
 
 @dataclass(frozen=True)
 class TableCell:
-    """A value as it is printed, its interval, and a CSS class."""
+    """A value as it is printed, its interval, a CSS class, and the numbers of a score."""
 
     text: str = ""
     interval: str = ""
     style: str = ""
+    value: float = field(default=math.nan, compare=False)
+    ends: tuple[float, float] = field(default=(math.nan, math.nan), compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +166,8 @@ class Report:
 
 def cell(value: float | np.ndarray, ends: np.ndarray = NO_INTERVAL) -> TableCell:
     """Cell with a score and its interval."""
-    return TableCell(number(value), span(ends))
+    low, high = ends.tolist()
+    return TableCell(number(value), span(ends), value=float(value), ends=(low, high))
 
 
 def gauge(value: float | np.ndarray, ends: np.ndarray = NO_INTERVAL) -> tuple[str, str, str] | None:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
+from maskwright.display.mathtext import plain_text
+
 WIDE, SQUARE = (5.4, 2.6), (5.4, 3.9)
 """Sizes of charts, inches."""
 
@@ -56,11 +58,6 @@ def axes_of(x: str, y: str, size: tuple[float, float]) -> Iterator[Any]:
 def add_legend(axes: Any) -> None:
     """Add names of the curves above a chart."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
-
-
-def plain_text(name: str) -> str:
-    """A name in which Matplotlib sees no formula."""
-    return name.replace("$", r"\$")
 
 
 def to_svg(axes: Any, title: str) -> str:

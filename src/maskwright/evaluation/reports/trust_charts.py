@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from maskwright.display.mathtext import plain_text
 from maskwright.evaluation.reports.svg import (
     COLORS,
     MUTED,
@@ -11,7 +12,6 @@ from maskwright.evaluation.reports.svg import (
     WIDE,
     add_legend,
     axes_of,
-    plain_text,
     to_svg,
 )
 

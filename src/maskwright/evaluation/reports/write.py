@@ -25,6 +25,7 @@ from maskwright.evaluation.reports.formatting import write_json
 from maskwright.evaluation.reports.parts import Report, Table, interval_note, upper_first
 from maskwright.evaluation.result import Example
 from maskwright.imageio import make_folder, write_table, write_text
+from maskwright.metrics.intervals import FEWEST_CASES
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -60,7 +61,9 @@ def terminal_table(report: Report) -> TerminalTable:
     evaluation, table = report.evaluation, report.table
     notes = [*report.notes, *(caution.text for caution in evaluation.warnings)]
     asked = any(column.interval for column in table.columns)
-    if asked and not _has_intervals(table):
+    codes = {caution.code for caution in evaluation.warnings}
+    told = "few_cases" in codes and evaluation.num_cases < FEWEST_CASES
+    if asked and not told and not _has_intervals(table):
         notes.append(interval_note(evaluation))
     return draw_table(table, f"{evaluation.split}: {report.summary}", notes)
 
@@ -76,6 +79,7 @@ def draw_table(table: Table, title: str, notes: Sequence[str]) -> TerminalTable:
         title=escape(title),
         box=SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
         caption=escape("\n".join(notes)) or None,
         caption_justify="left",
     )

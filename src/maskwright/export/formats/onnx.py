@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.export.engines import Network, Quantizer, Threads, cores
+from maskwright.export.engines import Network, Quantizer, Threads, cores, named_outputs
 from maskwright.export.formats.fuse_scaling import after_the_last_layer, fold_scaling
 
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
@@ -23,6 +23,7 @@ def write(model: Any, path: Path) -> None:
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
         import tf2onnx  # noqa: F401  # named in the message where it is missing
 
+    model = named_outputs(model)
     # Converters read the shapes of layers, which a call lets them know.
     model(
         keras.tree.map_structure(lambda t: np.zeros(_shape(t), np.float32), model.input),
@@ -40,7 +41,18 @@ def write(model: Any, path: Path) -> None:
             layer.one_list = False
     network = onnx.load(path)
     fold_scaling(network)
+    _name_sides(network.graph)
     onnx.save(network, path)
+
+
+def _name_sides(graph: Any) -> None:
+    """Say which sides of images and maps `(b, h, w, c)` are free."""
+    for value in (*graph.input, *graph.output):
+        sides = value.type.tensor_type.shape.dim
+        if value.name in ("images", "logits") and len(sides) == 4:
+            for side, name in zip(sides, ("batch", "height", "width"), strict=False):
+                if not side.dim_value:
+                    side.dim_param = name
 
 
 def layers_that_choose_boxes(model: Any) -> list[Any]:

@@ -10,8 +10,9 @@ import numpy as np
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.engines import ALONE, Network, Quantizer, Threads, first_line
 from maskwright.export.formats import keras, onnx, openvino, tensorflow
+from maskwright.export.formats.onnx_metadata import write_metadata
 from maskwright.imageio import atomic_write
-from maskwright.model_card import NETWORK_FILE
+from maskwright.model_card import NETWORK_FILE, ModelCard
 from maskwright.types import Format
 
 _TENSORFLOW = ("keras", "tensorflow", "tensorflow-cpu")
@@ -27,10 +28,13 @@ class ExportFormat:
         packages: Packages that write and run it, whose versions an artifact names.
         quantizer: From the Keras model, its file in float, a folder for files in between, and
             images as the model takes them; `None` where there are no networks of eight bits.
+        annotate: Writes what a card says into the file; `None` where a file has no room for it.
         described: Whether `network.json` goes with it, from which the network is built again.
         detectors: Whether it has the suppression of boxes, which a Mask R-CNN needs.
         tensorflow: Whether it is run by TensorFlow.
         code: Whether it can read and write files of the machine when it is run.
+        postprocessing: Whether files of its engine can hold decisions as well, see
+            `ExportTask.postprocess`.
         prepared: Whether runs are tried in it, to keep what is fastest on CPUs.
     """
 
@@ -40,10 +44,12 @@ class ExportFormat:
     write: Callable[[Any, Path], None]
     open: Callable[[Path, Threads], Network]
     quantizer: Callable[[Any, Path, Path, Sequence[np.ndarray]], Quantizer] | None = None
+    annotate: Callable[[Path, ModelCard], None] | None = None
     described: bool = False
     detectors: bool = False
     tensorflow: bool = False
     code: bool = False
+    postprocessing: bool = False
     prepared: bool = False
 
 
@@ -75,7 +81,9 @@ FORMATS: Mapping[Format, ExportFormat] = {
         write=onnx.write,
         open=onnx.open_network,
         quantizer=onnx.quantizer,
+        annotate=write_metadata,
         detectors=True,
+        postprocessing=True,
         prepared=True,
     ),
     "openvino": ExportFormat(

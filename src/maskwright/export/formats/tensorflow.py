@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.export.engines import Network, Quantizer, Threads, cores, quiet_stderr
+from maskwright.export.engines import Network, Quantizer, Threads, cores, named_outputs
+from maskwright.quiet import quiet_stderr
 
 _WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL"}
 
 
 def write_saved_model(model: Any, path: Path) -> None:
     """Write a Keras model as a SavedModel."""
-    model.export(path, format="tf_saved_model", verbose=False)
+    named_outputs(model).export(path, format="tf_saved_model", verbose=False)
 
 
 def open_saved_model(path: Path, threads: Threads) -> Network:
@@ -37,7 +38,7 @@ def write_litert(model: Any, path: Path) -> None:
     """Write a Keras model for LiteRT."""
     import ai_edge_litert  # noqa: F401
 
-    model.export(path, format="litert", verbose=False)
+    named_outputs(model).export(path, format="litert", verbose=False)
 
 
 def open_litert(path: Path, threads: Threads) -> Network:

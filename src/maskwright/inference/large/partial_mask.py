@@ -5,7 +5,7 @@ import re
 import shutil
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from maskwright.errors import DataError
 from maskwright.imageio import MAX_PIXELS, atomic_write
 from maskwright.imageio.windows import Windows
+from maskwright.imageio.write import Rows
 from maskwright.inference.folder_plan import Advance
 from maskwright.inference.predictor import Flips, Predictor
 from maskwright.inference.tiling import PAD_MULTIPLE
@@ -39,6 +40,12 @@ class LargeOptions:
             its probabilities `(h, w, classes)` before threshold and post-processing, and where it
             has no data `(h, w)` or `None`, by one thread at a time; after a kill, not for the parts
             that were done.
+        on_masks: Called once all is predicted, before files are written, with functions from the
+            first and last row, excluded, to labels uint8 after post-processing, one for each
+            layer, and the image.
+        mirrored: Whether the image is mirrored from left to right before it is predicted.
+        exact: Whether this call predicts every part, in tiles as the card has them: nothing is
+            resumed, and an image whose tiles do not fit into memory is refused.
     """
 
     flips: Flips = False
@@ -47,6 +54,9 @@ class LargeOptions:
     advance: Advance | None = None
     on_message: OnMessage = ignore_message
     on_probabilities: Callable[[int, int, np.ndarray, np.ndarray | None], None] | None = None
+    on_masks: Callable[[Sequence[Rows], Windows], None] | None = None
+    mirrored: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,13 +164,13 @@ class PartialMask:
 
     @classmethod
     def begin(
-        cls, mask: Path, made_of: str, windows: Windows, predictor: Predictor
+        cls, mask: Path, made_of: str, windows: Windows, predictor: Predictor, resume: bool
     ) -> "PartialMask":
-        """Continue what is there of the same mask, or start anew."""
+        """Continue what is there of the same mask, or start anew, always without `resume`."""
         folder = mask.with_name(f".{mask.name}.partial")
         try:
             values = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            if values["made_of"] == made_of and predictor.card.size is None:
+            if resume and values["made_of"] == made_of and predictor.card.size is None:
                 return cls(folder, made_of, tuple(values["panels"]), values["tile"])
         except (OSError, ValueError, KeyError, TypeError):
             pass  # none, or one that was never finished

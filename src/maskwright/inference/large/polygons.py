@@ -34,8 +34,9 @@ def write_polygons(
     Each is a polygon along the borders of its pixels, with its holes, and has the properties
     `class`, `label`, `area_px` and, where the mask has a coordinate system in lengths, `area_m2`.
     Coordinates are longitude and latitude (WGS 84); of a mask without a coordinate system, pixels,
-    as the member `coordinates` states. Memory grows with the polygons, not with the pixels. Raises
-    `DataError` if rasterio is not installed.
+    as the member `coordinates` states, and QuPath reads each polygon as an annotation of its class.
+    Memory grows with the polygons, not with the pixels. Raises `DataError` if rasterio is not
+    installed.
 
     The mask is a label TIFF as of `predict_large`, or one for each of several classes that overlap;
     `background` is skipped, as ignored pixels are.
@@ -139,7 +140,11 @@ def _features(
             "label": label,
             "area_px": round(area / pixel),
         }
-        if crs is not None and crs.is_projected:
+        if crs is None:
+            color = list(labels.colors[label])
+            shown = {"name": labels.names[label], "color": color}
+            properties |= {"objectType": "annotation", "classification": shown}
+        elif crs.is_projected:
             properties["area_m2"] = round(area * crs.linear_units_factor[1] ** 2, 3)
         yield {
             "type": "Feature",

@@ -3,26 +3,26 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from maskwright.data.geometry import nearest_positions, shrink_bands
-from maskwright.data.parallel import in_threads, progress
+from maskwright.data.parallel import progress
 from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError, DataError, MaskwrightError
 from maskwright.imageio import write_image
 from maskwright.imageio.gaps import fill_gaps
-from maskwright.imageio.windows import WINDOWS_ONLY, Windows, image_size, open_windows
-from maskwright.imageio.write import write_large_mask
+from maskwright.imageio.windows import WINDOWS_ONLY, Windows, image_size, mirrored, open_windows
+from maskwright.imageio.write import Rows, write_large_mask
 from maskwright.inference.folder_plan import Advance
 from maskwright.inference.large.partial_mask import LargeOptions, PartialMask, Pieces
 from maskwright.inference.large.polygons import need_rasterio, write_polygons
 from maskwright.inference.large.postprocess_large import clean_large
+from maskwright.inference.large.shrink import preview_size, read_rows, reduced, shrunk
 from maskwright.inference.large.stripes import (
     PanelSource,
     predict_panels,
@@ -39,8 +39,6 @@ LARGE_PIXELS = 2**25
 """Images with more pixels are worked through by windows: beyond 5,792 pixels square."""
 
 _LEAST_BYTES = 2**18  # less than a tenth of a bit for each pixel: a blank image
-_BAND_PIXELS = 2**21  # of the image, read at once where it is shrunk
-_PREVIEW_SIDE = 2048
 _USUAL = LargeOptions()
 
 
@@ -104,12 +102,14 @@ def predict_large(
             return spread_bits(stored.read(*window), stored.white, card)
 
         windows = replace(stored, read=read)
+        if options.mirrored:
+            windows = mirrored(windows)
         size = (windows.height, windows.width)
         if (sample := sampled_pixels(windows)).size:
             fit_range(sample, card)
         has_gaps = windows.nodata is not None
         made_of = _fingerprint(image, windows, predictor, options.flips)
-        partial_mask = PartialMask.begin(mask, made_of, windows, predictor)
+        partial_mask = PartialMask.begin(mask, made_of, windows, predictor, not options.exact)
         folders = [partial_mask.folder / "labels"]
         if layers:
             folders = [folders[0] / str(place) for place in range(len(layers))]
@@ -121,24 +121,26 @@ def predict_large(
                     _stretch(source, advance)
                 else:
                     predict_panels(source, partial_mask, advance)
-            stayed, small = 0, []
-            for folder, file in zip(folders, files, strict=True):
-                labels, beside = Pieces(folder, *size), partial_mask.folder / "cleaned"
+            stayed, finished = 0, list[Rows]()
+            for number, folder in enumerate(folders):
+                labels, beside = Pieces(folder, *size), partial_mask.folder / f"cleaned{number}"
                 shutil.rmtree(beside, ignore_errors=True)
                 cleaned, patches = clean_large(labels, beside, **cleaning)
                 stayed += patches
-                finished = partial(finished_rows, labels, cleaned)
-                colors = None if layers else card.labels.colors
-                write_large_mask(file, finished, size, colors, windows.geo, has_gaps)
-                if preview is not None:
-                    small.append(_reduced(finished, size))
+                finished.append(partial(finished_rows, labels, cleaned))
+            if options.on_masks is not None:
+                options.on_masks(finished, windows)
+            colors = None if layers else card.labels.colors
+            for rows, file in zip(finished, files, strict=True):
+                write_large_mask(file, rows, size, colors, windows.geo, has_gaps)
             if stayed:
                 options.on_message(
                     f"{image}: {stayed} patches were too large for memory to be cleaned; they stay "
                     f"as the model predicted them."
                 )
             if preview is not None:
-                picture = as_picture(_shrunk(windows, _preview_size(size)))
+                picture = as_picture(shrunk(windows, preview_size(size)))
+                small = [reduced(rows, size) for rows in finished]
                 shown = np.stack(small, axis=-1) if layers else small[0]
                 write_image(preview, card.labels.overlay(picture, shown))
             if polygons is not None:
@@ -179,9 +181,9 @@ def _stretch(source: PanelSource, advance: Advance) -> None:
     size = (windows.height, windows.width)
     wanted = predictor.card.size or size
     if wanted[0] <= size[0] and wanted[1] <= size[1]:
-        image = _shrunk(windows, wanted, advance)
+        image = shrunk(windows, wanted, advance)
     else:
-        image = _read_rows(windows, 0, windows.height)
+        image = read_rows(windows, 0, windows.height)
     values = predictor.probabilities(predictor.working(image)[None], source.options.flips)[0]
     top = 0
     for strip in resized_strips(values, size):
@@ -193,46 +195,9 @@ def _stretch(source: PanelSource, advance: Advance) -> None:
         top += len(strip)
 
 
-def _shrunk(
-    windows: Windows, size: tuple[int, int], advance: Advance = lambda _: None
-) -> np.ndarray:
-    """The whole image at a smaller size."""
-    rows = max(1, _BAND_PIXELS // windows.width)
-    tops = range(0, windows.height, rows)
-
-    def read(top: int) -> np.ndarray:
-        return _read_rows(windows, top, min(top + rows, windows.height))
-
-    def counted(bands: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        for band in bands:
-            advance(len(band))
-            yield band
-
-    with closing(in_threads(read, tops, None, workers=1, ahead=2)) as bands:
-        return shrink_bands(counted(bands), (windows.height, windows.width), size)
-
-
-def _read_rows(windows: Windows, top: int, bottom: int) -> np.ndarray:
-    pixels = windows.read(top, bottom, 0, windows.width)
-    return fill_gaps(pixels, windows.nodata)[0]
-
-
 def finished_rows(labels: Pieces, cleaned: Pieces, top: int, bottom: int) -> np.ndarray:
     """Cleaned labels uint8 `(bottom - top, w)`, with no data where `labels` has none."""
     rows = cleaned.rows(top, bottom)
     if cleaned is not labels:
         rows[labels.rows(top, bottom) == IGNORE_LABEL] = IGNORE_LABEL
     return rows
-
-
-def _preview_size(size: tuple[int, int]) -> tuple[int, int]:
-    factor = min(1.0, _PREVIEW_SIDE / max(size))
-    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-
-
-def _reduced(finished: Callable[[int, int], np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    """Labels of the preview of a mask of some size."""
-    height, width = _preview_size(size)
-    columns = nearest_positions(size[1], width)
-    rows = nearest_positions(size[0], height)
-    return np.stack([finished(row, row + 1)[0][columns] for row in rows])

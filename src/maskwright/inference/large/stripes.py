@@ -10,7 +10,7 @@ import numpy as np
 
 from maskwright.data.geometry import cut_image
 from maskwright.data.parallel import in_threads
-from maskwright.errors import MaskwrightError
+from maskwright.errors import DataError, MaskwrightError
 from maskwright.imageio.gaps import fill_gaps
 from maskwright.imageio.windows import Windows
 from maskwright.inference.folder_plan import Advance
@@ -67,6 +67,11 @@ def predict_panels(source: PanelSource, partial_mask: PartialMask, advance: Adva
             except Exception as error:  # engines raise errors of their own
                 if not out_of_memory(error):
                     raise
+                if source.options.exact:
+                    raise DataError(
+                        f"Memory does not suffice for tiles of {partial_mask.tile} px; smaller "
+                        f"ones would change the probabilities. Close other programs."
+                    ) from error
             # Behind the handler, where what the tiles held is free again.
             partial_mask.shrink_tile(source.options.on_message)
 

@@ -123,11 +123,12 @@ def fpn(features: Features, widths: Sequence[int] | None = None, *, norm: Norm =
     return Decoded(total, finest)
 
 
-def pyramid(features: Features, width: int) -> Features:
+def pyramid(features: Features, width: int, nearest: bool = False) -> Features:
     """Features of every stride in the light of all coarser ones, with equally many channels.
 
     1x1 convolutions bring all to `width` channels; coarse ones are enlarged and added to the next
-    finer, and a 3x3 convolution smooths each sum.
+    finer, and a 3x3 convolution smooths each sum. They are enlarged bilinearly, or by the `nearest`
+    cell.
 
     Source: Lin et al., Feature pyramid networks, 2017, which enlarges nearest; see `fpn`.
     """
@@ -138,7 +139,11 @@ def pyramid(features: Features, width: int) -> Features:
     }
     sums = {strides[0]: laterals[strides[0]]}
     for above, stride in pairwise(strides):
-        x = enlarge(sums[above], above // stride, None, f"lateral{stride}_up")
+        name = f"lateral{stride}_up"
+        if nearest:
+            x = layers.UpSampling2D(above // stride, name=name)(sums[above])
+        else:
+            x = enlarge(sums[above], above // stride, None, name)
         sums[stride] = layers.Add(name=f"lateral{stride}_sum")([x, laterals[stride]])
     return {
         stride: layers.Conv2D(width, 3, padding="same", name=f"pyramid{stride}")(x)

@@ -1,7 +1,8 @@
 """Encoders: from images to features by stride, `{2: …, 4: …, 8: …}`.
 
 Each holds its own pixel scaling, so that every model here takes pixels as files have them.
-Pretrained families come from `keras.applications`; the others learn from nothing.
+Pretrained families come from `keras.applications`, but for EfficientNet-Lite; the others learn from
+nothing.
 """
 
 from maskwright.models.encoders.base import Encoder, Features, PixelFormat, freeze

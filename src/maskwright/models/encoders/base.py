@@ -18,6 +18,7 @@ IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 """Means and standard deviations of red, green and blue that weights expect."""
 
 _SCALING = "pixel_scaling"
+_STEM_STRIDE = 4
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,9 @@ def copy_weights(source: layers.Layer, target: layers.Layer, bgr: bool, extra: i
     if not source.weights:
         return
     kernel, *others = source.get_weights()
-    if isinstance(target, layers.Conv2D) and _reads_images(target):
+    if reads_images(target):
         kernel = kernel[:, :, ::-1] if bgr else kernel
-        channels = target.kernel.shape[2] - extra
-        if channels != kernel.shape[2]:
-            total = kernel.sum(axis=2, keepdims=True)
-            kernel = np.repeat(total / channels, channels, axis=2)
+        kernel = spread_colors(kernel, target.kernel.shape[2] - extra)
         kernel = np.pad(kernel, ((0, 0), (0, 0), (0, extra), (0, 0)))
     elif isinstance(target, layers.DepthwiseConv2D):
         # Where a grouped convolution became a depthwise one, `(h, w, 1, c)` became `(h, w, c, 1)`.
@@ -111,8 +109,17 @@ def copy_weights(source: layers.Layer, target: layers.Layer, bgr: bool, extra: i
     target.set_weights([kernel, *others])
 
 
-def _reads_images(layer: layers.Layer) -> bool:
-    """Whether a layer takes the scaled images themselves, padded or not."""
+def spread_colors(kernel: np.ndarray, channels: int) -> np.ndarray:
+    """Kernel `(h, w, channels, out)` for a number of channels, with the same sum over them."""
+    if channels == kernel.shape[2]:
+        return kernel
+    return np.repeat(kernel.sum(axis=2, keepdims=True) / channels, channels, axis=2)
+
+
+def reads_images(layer: layers.Layer) -> bool:
+    """Whether a layer is a convolution of the scaled images themselves, padded or not."""
+    if not isinstance(layer, layers.Conv2D):
+        return False
     source = producer(layer)
     while isinstance(source, layers.ZeroPadding2D):
         source = producer(source)
@@ -130,12 +137,16 @@ def load_file(model: keras.Model, name: str, path: str | Path, hint: str) -> Non
         ) from error
 
 
-def freeze(model: keras.Model, frozen: bool, fix_statistics: bool = True) -> None:
+def freeze(
+    model: keras.Model, frozen: bool, fix_statistics: bool = True, stem: bool = False
+) -> None:
     """Freeze the layer named `"encoder"` of a model, or let it learn.
 
     With `fix_statistics` its batch normalizations, however deep inside, stay as they were
     pretrained even when the rest learns: with small batches their statistics are too noisy, and a
-    third of the time of a step goes into them.
+    third of the time of a step goes into them. With `stem` the layers before its features down to
+    stride 4 stay as they were pretrained, too: general filters of edges and colors, and the most
+    pixels.
     """
     inner = model.get_layer("encoder")
     inner.trainable = not frozen
@@ -143,3 +154,17 @@ def freeze(model: keras.Model, frozen: bool, fix_statistics: bool = True) -> Non
         for layer in inner._flatten_layers(include_self=False):
             if isinstance(layer, layers.BatchNormalization):
                 layer.trainable = False
+    if stem and not frozen:
+        for layer in keras.Model(inner.inputs, _features_to(inner, _STEM_STRIDE)).layers:
+            layer.trainable = False
+
+
+def _features_to(model: keras.Model, stride: int) -> list[Tensor]:
+    """Outputs of an encoder down to a stride."""
+    side = 256
+    shapes = model.compute_output_shape((1, side, side, model.inputs[0].shape[-1]))
+    return [
+        output
+        for output, shape in zip(model.outputs, shapes, strict=True)
+        if shape[1] * stride >= side
+    ]

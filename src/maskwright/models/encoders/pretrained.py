@@ -1,5 +1,5 @@
-"""Encoders from `keras.applications`: built by Keras, then copied layer by layer, so that they take
-images of any size and number of channels, may trade strides for dilation, and give features.
+"""Encoders from `keras.applications`, and others built alike: copied layer by layer, so that they
+take images of any size and number of channels, may trade strides for dilation, and give features.
 """
 
 import warnings
@@ -24,13 +24,14 @@ from maskwright.models.encoders.base import (
     producer,
 )
 from maskwright.models.encoders.layers import Gelu
+from maskwright.models.encoders.published import INSTALLED
 
 Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Family:
-    """One network of `keras.applications` as an encoder.
+    """One network of `keras.applications`, or built as these are, as an encoder.
 
     Args:
         build: The constructor.
@@ -44,6 +45,7 @@ class Family:
             out.
         side: Of the square images it is built for before it is copied, pixels: layers read off
             this size how to pad, and it is to halve evenly.
+        load: Loads published weights, or a file, into the network of a name, in place of Keras.
     """
 
     build: Callable[..., keras.Model]
@@ -54,6 +56,7 @@ class Family:
     taps: Mapping[int, str] = field(default_factory=dict)
     top: str | None = None
     side: int = 256
+    load: Callable[[keras.Model, str, str | Path], None] | None = None
 
 
 def pretrained(
@@ -101,7 +104,7 @@ def _network(name: str, family: Family, weights: str | Path | None, alpha: float
     options = dict(family.options)
     if name.startswith("mobilenet"):
         options["alpha"] = alpha
-    published = weights if weights == "imagenet" else None
+    published = weights if weights == "imagenet" and family.load is None else None
     shape = (family.side, family.side, 3)
     with warnings.catch_warnings():
         # Keras warns of sizes that it has no weights for; convolutions take any.
@@ -113,10 +116,12 @@ def _network(name: str, family: Family, weights: str | Path | None, alpha: float
             if published is None:
                 raise
             raise ModelError(
-                f"Keras could not download the ImageNet weights of {name}: {error}. Pass a weights "
-                "file, or none."
+                f"Keras cannot download the ImageNet weights of {name} ({error}); set encoder="
+                f"{INSTALLED}, whose weights need no download, or encoder_weights=FILE or none."
             ) from error
-    if weights is not None and published is None:
+    if family.load is not None and weights is not None:
+        family.load(network, name, weights)
+    elif weights is not None and published is None:
         load_file(network, f"{name} without its top", weights, "check the encoder and its alpha")
     return network
 

@@ -1,4 +1,4 @@
-"""Encoders by their names, and where the features of the networks of `keras.applications` lie."""
+"""Encoders by their names, and where the features of pretrained networks lie."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,8 +10,13 @@ from keras import applications
 
 from maskwright.errors import ConfigError, ModelError
 from maskwright.models.blocks import BATCH, Norm
-from maskwright.models.encoders import scratch
+from maskwright.models.encoders import resnet, scratch
 from maskwright.models.encoders.base import IMAGENET, Encoder, PixelFormat, copy_weights, load_file
+from maskwright.models.encoders.efficientnet_lite import (
+    EFFICIENTNET_LITES,
+    efficientnet_lite,
+    load_efficientnet_lite,
+)
 from maskwright.models.encoders.pretrained import Family, pretrained
 
 _BARE = {"include_preprocessing": False}
@@ -50,6 +55,15 @@ FAMILIES: dict[str, Family] = {
         for number in range(8)
     },
     **{
+        name: Family(
+            partial(efficientnet_lite, name),
+            mean=(127,) * 3,
+            std=(128,) * 3,
+            load=load_efficientnet_lite,
+        )
+        for name in EFFICIENTNET_LITES
+    },
+    **{
         f"efficientnet_v2_{size}": Family(
             getattr(applications, f"EfficientNetV2{size.upper()}"),
             **(_IMAGENET if size[0] == "b" else _BY_128),
@@ -85,7 +99,7 @@ FAMILIES: dict[str, Family] = {
     "nasnet_mobile": _nasnet(applications.NASNetMobile, 4),
     "nasnet_large": _nasnet(applications.NASNetLarge, 6),
 }
-"""Every network of `keras.applications`.
+"""Every network of `keras.applications`, and EfficientNet-Lite.
 
 Inception, Inception-ResNet, Xception and NASNet were made without padding in their first layers,
 and the first two also where they halve; here all are padded, so that sizes halve evenly, with the
@@ -96,7 +110,7 @@ ones, which is the same, and its exact GELU is `Gelu`.
 SCRATCH_BUILDERS: Mapping[str, Callable[[PixelFormat, Sequence[int], Norm, int], Encoder]] = {
     "plain": scratch.plain,
     "residual": scratch.residual,
-    **{name: partial(scratch.resnet, name) for name in scratch.RESNETS},
+    **{name: partial(resnet.resnet, name) for name in resnet.RESNETS},
     **{name: partial(scratch.mix_transformer, name) for name in scratch.MIX_TRANSFORMERS},
 }
 """Encoders without published weights: from pixels, widths, normalization and output stride. Their
@@ -124,10 +138,11 @@ def encoder(
         name: One of `ENCODERS`.
         pixels: Channels and range of the images. Pretrained first convolutions are adapted: their
             sum over colors is spread evenly over other numbers of channels, extra ones get zeros.
-        weights: `"imagenet"` (downloaded by Keras, of `FAMILIES` alone), a file, or `None` for
-            random ones. Files of `FAMILIES` are those of the network without its top as
-            `keras.applications` writes them; of others, those of the same encoder for RGB images
-            as `Encoder.model.save_weights` writes them.
+        weights: `"imagenet"` (of `FAMILIES` alone: downloaded by Keras, but for EfficientNet-Lite,
+            whose weights are in an installed package), a file, or `None` for random ones. Files of
+            `FAMILIES` are those of the network without its top as `keras.applications` writes them,
+            and of EfficientNet-Lite also those of its package; of others, those of the same encoder
+            for RGB images as `Encoder.model.save_weights` writes them.
         alpha: Width of the MobileNets.
         taps: Stride to layer name, in place of the last layer of each stride; strides left out
             are not given. Only of `FAMILIES`, by the strides that layers have there.

@@ -1,4 +1,4 @@
-"""Encoders that learn from nothing: plain, residual, the small ResNets, and Mix Transformers."""
+"""Encoders that learn from nothing: plain, residual, and Mix Transformers."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,6 @@ from maskwright.models.encoders.layers import (
     Gelu,
     StochasticDepth,
 )
-
-RESNETS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
-"""Blocks at strides 4, 8, 16 and 32."""
 
 _WIDE = (64, 128, 320, 512)
 
@@ -44,7 +41,7 @@ def plain(pixels: PixelFormat, widths: Sequence[int], norm: Norm, output_stride:
     images, x = pixels.scaled_input(*CENTERED)
     features = {}
     for level, width in enumerate(widths):
-        stride, dilation = _placed(level, output_stride)
+        stride, dilation = placed(level, output_stride)
         name = f"stride{2**level}"
         if level and dilation == 1:
             x = layers.MaxPooling2D(name=f"{name}_pool")(x)
@@ -70,69 +67,28 @@ def residual(pixels: PixelFormat, widths: Sequence[int], norm: Norm, output_stri
     images, x = pixels.scaled_input(*CENTERED)
     features = {}
     for level, width in enumerate(widths):
-        stride, dilation = _placed(level, output_stride)
+        stride, dilation = placed(level, output_stride)
         halves = 2 if level and dilation == 1 else 1
         before = max(dilation // 2, 1)
         name = f"stride{2**level}"
-        beside = _convolution(x, width, 1, halves, norm=norm, name=f"{name}_beside")
+        beside = convolution(x, width, 1, halves, norm=norm, name=f"{name}_beside")
         for step, by, apart in (("a", halves, before), ("b", 1, dilation)):
             if level or step == "b":
                 x = normalization(x, norm, name=f"{name}{step}_norm")
                 x = layers.ReLU(name=f"{name}{step}_relu")(x)
-            x = _convolution(x, width, 3, by, apart, norm=norm, name=f"{name}{step}_conv")
+            x = convolution(x, width, 3, by, apart, norm=norm, name=f"{name}{step}_conv")
         x = layers.Add(name=f"{name}_add")([x, beside])
         features[stride] = x
     return Encoder.of(images, features)
 
 
-def resnet(
-    name: str, pixels: PixelFormat, _widths: Sequence[int], norm: Norm, output_stride: int
-) -> Encoder:
-    """ResNet-18 or ResNet-34: two 3x3 convolutions in every block.
-
-    7x7 convolution to 64 channels with stride 2, maxima of 3x3 with stride 2, then blocks of 64,
-    128, 256 and 512 channels; a 1x1 convolution stands for the identity where the shape changes.
-    Beyond `output_stride` blocks are dilated instead of halving. Without its top ResNet-18 has
-    11,176,512 weights that learn, ResNet-34 21,284,672.
-
-    Source: He et al., Deep residual learning for image recognition, 2016.
-    """
-    images, x = pixels.scaled_input(*IMAGENET)
-
-    def convolved(x: Tensor, width: int, kernel: int, by: int, apart: int, name: str) -> Tensor:
-        x = _convolution(x, width, kernel, by, apart, norm=norm, name=f"{name}_conv")
-        return normalization(x, norm, name=f"{name}_norm")
-
-    x = layers.ReLU(name="stem_relu")(convolved(x, 64, 7, 2, 1, "stem"))
-    features = {2: x}
-    # After a ReLU, the zeros of the padding never win.
-    x = layers.ZeroPadding2D(1, name="pool_pad")(x)
-    x = layers.MaxPooling2D(3, 2, name="pool")(x)
-    for level, blocks in enumerate(RESNETS[name], start=2):
-        stride, dilation = _placed(level, output_stride)
-        width = 16 * 2**level
-        for block in range(blocks):
-            prefix = f"stride{2**level}_block{block + 1}"
-            first = block == 0 and level > 2
-            halves = 2 if first and dilation == 1 else 1
-            before = dilation // 2 if first and dilation > 1 else dilation
-            beside = convolved(x, width, 1, halves, 1, f"{prefix}_beside") if first else x
-            x = convolved(x, width, 3, halves, before, f"{prefix}a")
-            x = layers.ReLU(name=f"{prefix}a_relu")(x)
-            x = convolved(x, width, 3, 1, dilation, f"{prefix}b")
-            x = layers.Add(name=f"{prefix}_add")([x, beside])
-            x = layers.ReLU(name=f"{prefix}_relu")(x)
-        features[stride] = x
-    return Encoder.of(images, features)
-
-
-def _placed(level: int, output_stride: int) -> tuple[int, int]:
+def placed(level: int, output_stride: int) -> tuple[int, int]:
     """Stride of a level, and the dilation that takes the place of the rest."""
     stride = min(2**level, output_stride)
     return stride, 2**level // stride
 
 
-def _convolution(
+def convolution(
     x: Tensor,
     width: int,
     kernel: int,

@@ -53,6 +53,27 @@ def match(boxes: Tensor, true: Tensor, exist: Tensor) -> tuple[Tensor, Tensor, T
     return ops.max(ious, axis=1), ops.argmax(ious, axis=1), best
 
 
+def counted_at(counted: Tensor, points: Tensor) -> Tensor:
+    """Whether the pixels at points are counted, bool `(b, n)`; see `rcnn_losses`.
+
+    Points are rows and columns, px, `(n, 2)` or `(b, n, 2)`; of those beyond the image, the pixel
+    at its border.
+    """
+    batch, height, width = ops.shape(counted)
+    whole = ops.cast(points, "int32")
+    rows = ops.clip(whole[..., 0], 0, height - 1)
+    places = rows * width + ops.clip(whole[..., 1], 0, width - 1)
+    flat = ops.reshape(counted, (batch, -1))
+    if len(points.shape) == 2:
+        return ops.take(flat, places, axis=1) > 0
+    return ops.take_along_axis(flat, places, axis=1) > 0
+
+
+def centers_of(boxes: Tensor) -> Tensor:
+    """Rows and columns of the centers of boxes, px, `(…, 2)`."""
+    return (boxes[..., :2] + boxes[..., 2:]) / 2
+
+
 def draw(
     positive: Tensor, negative: Tensor, number: int, most: int, seed: keras.random.SeedGenerator
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -100,7 +121,12 @@ def stride_of(
 
 
 def roi_align(
-    features: Mapping[int, Tensor], boxes: Tensor, levels: Tensor, size: int, samples: int
+    features: Mapping[int, Tensor],
+    boxes: Tensor,
+    levels: Tensor,
+    size: int,
+    samples: int,
+    aligned: bool = True,
 ) -> Tensor:
     """Features of regions, each in a grid of its own, `(b, n, size, size, c)`.
 
@@ -112,15 +138,20 @@ def roi_align(
         features: `(b, h, w, c)` by stride.
         boxes: `(b, n, 4)`, px of the image.
         levels: Place of the stride at which each is cut out, in the order of `features`, `(b, n)`.
+        aligned: Cells have their middles at halves; otherwise at whole numbers, and sides of a
+            region are at least one cell.
 
-    Source: He et al., Mask R-CNN, 2017, with pixels centered at halves, as in Detectron2's aligned
-    version.
+    Source: He et al., Mask R-CNN, 2017; aligned as in Detectron2, otherwise as in torchvision.
     """
     shapes = [ops.shape(level)[1:3] for level in features.values()]
     lengths = ops.stack([height * width for height, width in shapes])
     starts = ops.take(ops.cumsum(lengths) - lengths, levels)
     heights, widths = (ops.take(ops.stack(sides), levels) for sides in zip(*shapes, strict=True))
     strides = ops.take(ops.convert_to_tensor(list(features), "float32"), levels)
+    if not aligned:
+        low, high = ops.split(boxes, 2, axis=-1)
+        cell = strides[..., None]
+        boxes = ops.concatenate([low, ops.maximum(high, low + cell)], axis=-1) + cell / 2
     flat = [ops.reshape(f, (ops.shape(f)[0], -1, f.shape[-1])) for f in features.values()]
     flat = ops.concatenate(flat, axis=1)
     batch, length = ops.shape(flat)[:2]

@@ -37,6 +37,9 @@ class Rcnn:
         box_size: Cells to a side that regions are cut out with, for boxes and classes.
         mask_size: The same for masks, which come out twice as fine.
         samples: Points to a side of each cell that are averaged.
+        aligned: Cells have their centers at halves, for anchors and regions; false for whole
+            numbers, as in torchvision, whose anchors have whole px besides.
+        nearest: Enlarge in the pyramid by the nearest cell, as published, instead of bilinearly.
         hidden: Units of the two dense layers of boxes and classes.
         mask_width: Channels of the convolutions of masks.
         mask_layers: Number of those convolutions.
@@ -75,6 +78,8 @@ class Rcnn:
     box_size: int = 7
     mask_size: int = 14
     samples: int = 2
+    aligned: bool = True
+    nearest: bool = False
     hidden: int = 1024
     mask_width: int = 256
     mask_layers: int = 4
@@ -98,7 +103,7 @@ class Rcnn:
             if field.name.endswith(("_share", "_iou", "_positive", "_negative", "score")):
                 if not 0 <= value <= 1:
                     raise ConfigError(f"Expected `{field.name}` from 0 to 1; received {value}.")
-            elif not isinstance(value, tuple) and value <= 0:
+            elif not isinstance(value, tuple | bool) and value <= 0:
                 raise ConfigError(f"Expected `{field.name}` above 0; received {value}.")
 
     @property
@@ -142,6 +147,8 @@ PROFILES: Mapping[str, Rcnn] = MappingProxyType(
             mask_width=64,
             mask_layers=2,
         ),
+        "torchvision": Rcnn(region_beta=1 / 9, aligned=False, nearest=True),
     }
 )
-"""`paper`, and `small` for images of a few hundred pixels on a CPU."""
+"""`paper`; `small` for images of a few hundred pixels on a CPU; and `torchvision`, which with the
+encoder `resnet50_v1_5` is its `maskrcnn_resnet50_fpn`."""

@@ -46,24 +46,37 @@ class Anchors(layers.Layer):
     """Anchors of every cell of features, float32 `(n, 4)` px, those of the finest stride first.
 
     `sides` of square anchors belong to the `strides` of features, px; `ratios` are height by width.
+    Anchors lie around the middles of cells, or where they are not `aligned`, around their upper
+    left corners, with ends at whole px.
     """
 
     def __init__(
-        self, strides: Sequence[int], sides: Sequence[float], ratios: Sequence[float], **kwargs: Any
+        self,
+        strides: Sequence[int],
+        sides: Sequence[float],
+        ratios: Sequence[float],
+        aligned: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.strides, self.sides, self.ratios = tuple(strides), tuple(sides), tuple(ratios)
+        self.aligned = aligned
 
     def call(self, features: Sequence[Tensor]) -> Tensor:
         """`[(b, h, w, c), …]` to `(n, 4)`."""
-        anchors = []
+        anchors, middle = [], 0.5 if self.aligned else 0.0
+        image = [length * self.strides[0] for length in ops.shape(features[0])[1:3]]
         for level, stride, side in zip(features, self.strides, self.sides, strict=True):
             halves = [(side * math.sqrt(r) / 2, side / math.sqrt(r) / 2) for r in self.ratios]
+            if not self.aligned:
+                halves = [(float(round(h)), float(round(w))) for h, w in halves]
             corners = ops.convert_to_tensor([[-h, -w, h, w] for h, w in halves], "float32")
-            height, width = ops.shape(level)[1:3]
-            rows = (ops.cast(ops.arange(height), "float32") + 0.5) * stride
-            columns = (ops.cast(ops.arange(width), "float32") + 0.5) * stride
-            y, x = ops.meshgrid(rows, columns, indexing="ij")
+            places = []
+            for number, length in zip(ops.shape(level)[1:3], image, strict=True):
+                # torchvision divides the image evenly, although a level may reach beyond it.
+                step = stride if self.aligned else ops.cast(length // number, "float32")
+                places.append((ops.cast(ops.arange(number), "float32") + middle) * step)
+            y, x = ops.meshgrid(*places, indexing="ij")
             centers = ops.stack([y, x, y, x], axis=-1)[:, :, None]
             anchors.append(ops.reshape(centers + corners, (-1, 4)))
         return ops.concatenate(anchors, axis=0)
@@ -134,18 +147,20 @@ class RoiAlign(layers.Layer):
         samples: int,
         canonical_px: float,
         canonical_stride: int,
+        aligned: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.strides, self.size, self.samples = tuple(strides), size, samples
         self.canonical_px, self.canonical_stride = canonical_px, canonical_stride
+        self.aligned = aligned
 
     def call(self, inputs: Sequence[Any]) -> Tensor:
         """`[features, boxes (b, n, 4)]` to `(b * n, size, size, c)`; features are a list."""
         features, boxes = inputs
         by_stride = dict(zip(self.strides, features, strict=True))
         levels = stride_of(boxes, self.strides, self.canonical_px, self.canonical_stride)
-        regions = roi_align(by_stride, boxes, levels, self.size, self.samples)
+        regions = roi_align(by_stride, boxes, levels, self.size, self.samples, self.aligned)
         return ops.reshape(regions, (-1, self.size, self.size, regions.shape[-1]))
 
 

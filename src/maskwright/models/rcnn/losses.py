@@ -7,7 +7,14 @@ from keras import ops
 
 from maskwright.losses.detection import box_loss, class_loss, mask_loss, object_loss
 from maskwright.models.blocks import Tensor
-from maskwright.models.rcnn.boxes import cut_masks, draw, encode, match
+from maskwright.models.rcnn.boxes import (
+    centers_of,
+    counted_at,
+    cut_masks,
+    draw,
+    encode,
+    match,
+)
 from maskwright.models.rcnn.config import Rcnn
 
 Tensors = dict[str, Tensor]
@@ -22,9 +29,10 @@ def rcnn_losses(
         model: Of `mask_rcnn`, whose layers are called one by one.
         settings: Numbers that it was built with.
         images: `(b, h, w, c)`.
-        true: `boxes` `(b, m, 4)` px; `labels` from 1 `(b, m)`, 0 where a row only pads; and `ids`
+        true: `boxes` `(b, m, 4)` px; `labels` from 1 `(b, m)`, 0 where a row only pads; `ids`
             `(b, h, w, layers)`, which numbers the objects of an image from 1, in the order of the
-            rows.
+            rows; and `counted`, float32 `(b, h, w)`, 0 where pixels are ignored: what has its
+            center there is no negative example.
         training: Whether batch normalization uses the statistics of this batch.
 
     Returns:
@@ -57,6 +65,7 @@ def _anchor_losses(
     iou, which, best = match(references, true["boxes"], true["labels"] > 0)
     positive = (iou >= settings.anchor_positive) | best
     negative = (iou < settings.anchor_negative) & ~positive
+    negative &= counted_at(true["counted"], centers_of(references))
     most = int(settings.anchors_per_step * settings.anchor_share)
     places, kind, counted = draw(positive, negative, settings.anchors_per_step, most, seed)
     places = ops.minimum(places, ops.shape(references)[0] - 1)  # padding
@@ -86,7 +95,8 @@ def _draw_regions(
     iou, which, _ = match(candidates, true["boxes"], exist)
     positive = (iou >= settings.region_positive) & real
     number, most = settings.regions_per_step, settings.positive_regions
-    places, kind, counted = draw(positive, ~positive & real, number, most, seed)
+    negative = ~positive & real & counted_at(true["counted"], centers_of(candidates))
+    places, kind, counted = draw(positive, negative, number, most, seed)
     places = ops.minimum(places, ops.shape(candidates)[1] - 1)
     which = ops.take_along_axis(which, places, axis=1)
     return {

@@ -59,7 +59,7 @@ def mask_rcnn(
         ConfigError: If the encoder lacks a stride of the pyramid.
 
     Sources: those of `Rcnn`. Anchors are centered on the middles of cells, where the reference has
-    them on their corners; and no layer of the encoder is frozen for good.
+    them on their corners, see `aligned`; and no layer of the encoder is frozen for good.
     """
     shared = tuple(stride for stride in settings.strides if stride <= max(encode.strides))
     if missing := sorted({*shared, *settings.pooled_strides} - set(encode.strides)):
@@ -71,7 +71,8 @@ def mask_rcnn(
     images = keras.Input((None, None, channels), name="images")
     features = encode.model(PadToMultiple(max(encode.strides), name="pad")(images))
     levels = _pyramid(encode, shared, settings)(features)
-    anchors = Anchors(settings.strides, settings.anchor_sizes, settings.ratios, name="anchors")
+    shape = (settings.strides, settings.anchor_sizes, settings.ratios, settings.aligned)
+    anchors = Anchors(*shape, name="anchors")
     references = anchors(levels)
     propose = _proposing(settings)
     logits, codes = zip(*(propose(level) for level in levels), strict=True)
@@ -91,6 +92,7 @@ def mask_rcnn(
             settings.samples,
             settings.canonical_px,
             settings.canonical_stride,
+            settings.aligned,
             name=name,
         )
 
@@ -113,7 +115,8 @@ def _pyramid(encode: Encoder, shared: tuple[int, ...], settings: Rcnn) -> keras.
     """Features of the encoder to those of the pyramid, finest first."""
     inputs = [keras.Input(output.shape[1:]) for output in encode.model.outputs]
     features = dict(zip(encode.strides, inputs, strict=True))
-    made = pyramid({stride: features[stride] for stride in shared}, settings.pyramid_width)
+    chosen = {stride: features[stride] for stride in shared}
+    made = pyramid(chosen, settings.pyramid_width, settings.nearest)
     for finer, stride in pairwise(settings.strides[len(shared) - 1 :]):
         made[stride] = layers.MaxPooling2D(1, 2, name=f"pyramid{stride}")(made[finer])
     return keras.Model(inputs, [made[stride] for stride in settings.strides], name="pyramid")

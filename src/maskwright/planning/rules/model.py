@@ -28,7 +28,9 @@ _SMALL_BATCH = 8
 
 
 def plan_encoder(draft: PlanBuilder) -> None:
-    """Choose `encoder`, `encoder_weights` and `encoder_widths`."""
+    """Choose `encoder`, `encoder_weights` and `encoder_widths`, unless `weights` state them."""
+    if draft.given.get("weights"):
+        return
     data = draft.data
     scratch = ""
     if draft.given.get("encoder") in SCRATCH:
@@ -45,7 +47,7 @@ def plan_encoder(draft: PlanBuilder) -> None:
         draft.choose("encoder_weights", None, scratch)
     else:
         reason = "Fast on CPUs; pretrained features suit few images: there are "
-        draft.choose("encoder", "mobilenet_v2", f"{reason}{data.num_training:,}.")
+        draft.choose("encoder", draft.weights.encoder, f"{reason}{data.num_training:,}.")
         draft.choose("encoder_weights", draft.weights.source, draft.weights.reason)
     if draft["encoder"] != "plain":
         return
@@ -61,7 +63,7 @@ def plan_encoder(draft: PlanBuilder) -> None:
 
 def plan_decoder(draft: PlanBuilder) -> None:
     """Choose `decoder`, `decoder_widths` and `deep_supervision`."""
-    if draft.given.get("preset"):
+    if draft.given.get("preset") or draft.given.get("weights"):
         return
     if draft.size_level.level <= _LIGHT_SIZE_LEVEL:
         draft.choose("decoder", "light", draft.size_level.reason)

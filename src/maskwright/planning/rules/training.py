@@ -81,12 +81,18 @@ def _orientation(data: DatasetStats) -> tuple[bool, str]:
 
 def plan_learning_rate(draft: PlanBuilder) -> None:
     """Choose `learning_rate`, `freeze` and `encoder_rate`."""
-    images, batch = draft.data.num_training, draft["batch_size"]
+    batch = draft["batch_size"]
     rate = _LEARNING_RATE * math.sqrt(min(batch / _REFERENCE_BATCH, 1.0))
     reason = f"Tuned for AdamW at a batch size of {_REFERENCE_BATCH}"
     if batch < _REFERENCE_BATCH:
         reason += f", scaled by the square root of {batch}/{_REFERENCE_BATCH}"
     draft.choose("learning_rate", float(f"{rate:.1g}"), f"{reason}.")
+    plan_freezing(draft)
+
+
+def plan_freezing(draft: PlanBuilder) -> None:
+    """Choose `freeze` and `encoder_rate`."""
+    images = draft.data.num_training
     if not draft.pretrained:
         return
     reason = "Fraction of training: gradients of an untrained decoder degrade pretrained weights."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from maskwright.planning.stats.object_stats import ObjectStats
 from maskwright.planning.stats.symmetry import NO_ASYMMETRY, Asymmetry
 
 
@@ -76,6 +77,7 @@ class DatasetStats:
         area_exponent: Exponent of region area as a power of image area: 1 if larger images are
             magnified, 0 if they show more of the scene; `None` if image sizes differ too little or
             images are too few.
+        objects: Statistics of single objects; `None` where the masks do not tell them apart.
         detail_up_down: Asymmetry of local contrast under vertical flips.
         anisotropy: Brightness change from row to row, divided by that from column to column.
         split_duplicates: Number of groups of near-duplicate images from several cases.
@@ -103,6 +105,7 @@ class DatasetStats:
     smallest_hole_px: int = 0
     area_exponent: float | None = None
     instances: bool = False
+    objects: ObjectStats | None = None
     up_down: Asymmetry = NO_ASYMMETRY
     brightness_up_down: Asymmetry = NO_ASYMMETRY
     detail_up_down: Asymmetry = NO_ASYMMETRY

@@ -16,6 +16,7 @@ from maskwright.errors import DataError
 from maskwright.imageio import Header
 from maskwright.labels import IGNORE_LABEL
 from maskwright.planning.stats.dataset_stats import ClassStats, DatasetStats, Summary
+from maskwright.planning.stats.object_stats import measure_objects
 from maskwright.planning.stats.sample_stats import SampleStats, sample_stats, spacing_mm
 from maskwright.planning.stats.symmetry import (
     GRID,
@@ -100,6 +101,7 @@ def measure_dataset(
         smallest_hole_px=int(holes.min()) if len(holes) else 0,
         area_exponent=_area_exponent(stats),
         instances=dataset.instances,
+        objects=measure_objects(dataset) if dataset.instances else None,
         up_down=class_asymmetry(maps[:, foreground], axis=0)[-1],
         brightness_up_down=brightness_asymmetry(thumbnails, 0),
         detail_up_down=brightness_asymmetry(np.stack([each.detail for each in stats]), 0),

@@ -14,10 +14,10 @@ from maskwright.imageio.gaps import fill_gaps
 from maskwright.imageio.write import rows_of, write_large_mask
 from maskwright.inference.large.stripes import sampled_pixels
 from maskwright.inference.pixels import pixel_warnings, spread_bits
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.serving.jobs.fair_pool import need_pixels
 from maskwright.serving.jobs.probability_grid import ProbabilityGrid
-from maskwright.serving.store.upload import Upload
+from maskwright.serving.store.upload import StoredAssessment, Upload
 from maskwright.tasks.serving import AssessedMask, CaseImage, LargeImageJob, RegionDecisions
 
 
@@ -106,14 +106,14 @@ def _assess(
     except (DataError, ModelError) as error:  # the mask is there all the same
         upload.warnings = [*upload.warnings, str(error)]
         return
-    upload.bounded = list(dict.fromkeys(name for _, name in assessed.bounds))
-    planes = np.zeros((len(upload.bounded), upload.grid.height, upload.grid.width), np.uint8)
+    bounded = list(dict.fromkeys(name for _, name in assessed.bounds))
+    planes = np.zeros((len(bounded), upload.grid.height, upload.grid.width), np.uint8)
     for (kind, name), mask in assessed.bounds.items():
         bit = np.uint8(1 if kind == "outer" else 2)
-        planes[upload.bounded.index(name)] |= upload.grid.sample(mask) * bit
+        planes[bounded.index(name)] |= (upload.grid.sample(mask) > 0) * bit
     with atomic_write(upload.bounds_file) as beside:
         beside.write_bytes(gzip.compress(planes.tobytes(), 1, mtime=0))
-    upload.assessed = assessed.masks
+    upload.assessed = StoredAssessment(assessed.sentences, assessed.doubt, bounded)
 
 
 def decisions_now(upload: Upload, max_pixels: int) -> RegionDecisions:
@@ -131,6 +131,7 @@ def decisions_now(upload: Upload, max_pixels: int) -> RegionDecisions:
         ids = None if objects is None else objects.ids()
         mask = Prediction(labels.astype(np.int32), instances=ids)
         name = Path(upload.name).stem
-        decisions = classifier.decide([CaseImage(name, pixels, mask)], name)
+        image = CaseImage(name, pixels, mask, is_edited=upload.mask.changed)
+        decisions = classifier.decide([image], name)
     upload.decisions, upload.decided_version = decisions, version
     return decisions

@@ -172,7 +172,7 @@ export function createImages(hooks) {
     entry.name = state.name ?? entry.name;
     takeLayers(entry, state);
     refresh(entry);
-    if (state.trust) show(find("sort-doubt"), true);
+    if (typeof state.trust?.doubt === "number") show(find("sort-doubt"), true);
     const isNew = before !== entry.status && before !== "unread";
     if (isNew && entry.status === "done") announce(`The mask of ${entry.name} is ready.`);
     if (before !== entry.status && entry.status === "failed") announce(`${entry.name}: ${entry.reason}`);
@@ -277,13 +277,20 @@ export function createImages(hooks) {
       return;
     }
     const path = `images/${entry.id}/copy?model=${encodeURIComponent(model)}`;
-    const state = await askJson(path, { method: "POST" });
-    const copy = addEntry({ id: state.id, name: entry.name, model, status: state.status }, entry);
-    take(copy, state);
+    const copy = addStored(await askJson(path, { method: "POST" }), {}, entry);
     if (entry === chosen) choose(copy);
     if (!isChanged(entry) && !isUnsaved(entry)) await remove(entry);
+  }
+
+  /** Add an image that the server has, at the end or behind another one; `finding` is that of an audit, `layer` the one to show. */
+  function addStored(state, { finding, box, layer } = {}, before = undefined) {
+    const { id, name, model, status } = state;
+    const entry = addEntry({ id, name, model, status, finding, box }, before);
+    entry.layer = entry.layers.find((each) => each.name === layer) ?? entry.layer;
+    take(entry, state);
     store();
     watch();
+    return entry;
   }
 
   async function remove(entry) {
@@ -306,8 +313,8 @@ export function createImages(hooks) {
 
   /** Store the list for this tab, so that it survives a reload. */
   function store() {
-    const kept = entries.filter(({ id }) => id).map(({ id, name, model }) => ({ id, name, model }));
-    sessionStorage.setItem(STORED, JSON.stringify(kept));
+    const kept = ({ id, name, model, finding, box }) => ({ id, name, model, finding, box });
+    sessionStorage.setItem(STORED, JSON.stringify(entries.filter(({ id }) => id).map(kept)));
   }
 
   /** Show the list of this tab from before a reload: at once, so that none can be lost, then the images one by one. */
@@ -319,6 +326,7 @@ export function createImages(hooks) {
 
   return {
     add,
+    addStored,
     choose,
 
     /** Rejects if an image is gone, of which the browser may still have files. */

@@ -1,6 +1,7 @@
 /** Entry point: creates the parts of the page and connects them. */
 
 import { askJson, heard } from "./api.js";
+import { createAudit } from "./audit.js";
 import { attempt, complain, count, counted, find, listed, make, megabytes, remembered, show, tell } from "./dom.js";
 import { filesOf } from "./dropped.js";
 import { IGNORED, UNTOUCHED } from "./edit.js";
@@ -99,6 +100,17 @@ const saving = createSaving({
   decide: (entry) => (entry.state.decided ? undefined : regions.decide(entry)),
 });
 
+const audit = createAudit({
+  model: () => find("model").value,
+  entryOf: (number, model) =>
+    images.all.find((entry) => entry.finding === number && entry.model === model && entry.status !== "failed"),
+  stored: (state, given) => images.choose(images.addStored(state, given)),
+  chosen(entry) {
+    images.choose(entry);
+    viewer.lookAt(entry.box);
+  },
+});
+
 /** Show another image at once, without the mask and the tools of the one before, and its mask when it is there. */
 function showImage(entry) {
   tools.release();
@@ -109,6 +121,7 @@ function showImage(entry) {
   for (const part of ["tools", "zooms", "tool-options"]) show(find(part), Boolean(entry));
   document.title = entry ? `${entry.name} – Maskwright` : "Maskwright";
   find("stage").setAttribute("aria-label", entry ? `${entry.name}, image and mask` : "Image and mask");
+  audit.mark(entry?.finding);
   if (entry && modelOf(entry)) find("model").value = entry.model;
   const model = entry ? modelOf(entry) : models.find(({ name }) => name === find("model").value);
   if (model) suitMask(model, entry);
@@ -166,7 +179,7 @@ function arrived(entry) {
   trust.set(state);
   if (state && opened !== entry && !reason) {
     opened = entry;
-    viewer.open(state);
+    viewer.open(state, entry.box);
     decision.suit(entry.layer.model, state);
   }
   if (status === "done" && asked !== entry) openMask(entry);
@@ -393,6 +406,7 @@ async function start() {
     if (images.chosen) target.value = images.chosen.model;
     else showImage(null);
   });
+  await attempt(audit.start);
   images.restore();
   await createTraining({ runs: heardOfRuns }).start();
   if (!models.length && !find("tab-training").hidden) openTab("training");

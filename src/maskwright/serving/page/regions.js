@@ -61,10 +61,18 @@ export function createRegions(hooks) {
         decisions.length === found.length && found.every(({ name }, i) => name === decisions[i].name);
       show(find("decisions"), !oneEach);
       find("decisions").replaceChildren(
-        ...decisions.map(({ name, probability, decision }) =>
-          make("div", {}, make("dt", { title: name }, name), make("dd", {}, answerOf(decision, probability))),
+        ...decisions.map(({ name, probability, decision, answer }) =>
+          make(
+            "div",
+            {},
+            make("dt", { title: name }, name),
+            make("dd", {}, decided(decision, probability) + (answer ? `; ${answer}` : "")),
+          ),
         ),
       );
+      const lines = state.answers ? answerLines(decisions, state.answers.coverage) : [];
+      show(find("answers"), lines.length > 0);
+      find("answers").replaceChildren(...lines.map((text) => make("li", {}, text)));
       const doubt = ({ probability }) => (probability === null ? 1 : Math.abs(probability - cut));
       const regions = [...found].sort((a, b) => doubt(a) - doubt(b));
       const stale = state.decided ? "" : "The mask has changed since; classify again. ";
@@ -79,5 +87,14 @@ export function createRegions(hooks) {
 
 const rounded = (value) => (value === null ? "–" : value.toFixed(2));
 
-const answerOf = (decision, probability) =>
+/** Each answer that was given, the classes that it leaves possible, and in how many cases that holds. */
+function answerLines(decisions, coverage) {
+  const sets = new Map(decisions.map(({ answer, answer_set: set }) => [answer, set]));
+  return [...sets].map(([answer, set]) => {
+    const possible = set.length > 1 ? ` (${set.join(" or ")})` : "";
+    return `Answer: ${answer}${possible} — ${coverage}`;
+  });
+}
+
+const decided = (decision, probability) =>
   decision === null ? "no decision: no region" : `${decision} · ${rounded(probability)}`;

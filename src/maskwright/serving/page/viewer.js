@@ -135,8 +135,18 @@ export function createViewer(hooks) {
     viewer.viewport.zoomBy(factor, undefined, calm.matches).applyConstraints();
   }
 
+  /** Zoom to the box. */
+  function frameBox(atOnce) {
+    const [x, y, width, height] = box;
+    isWhole = false;
+    const around = Math.max(width, height, LEAST_AROUND);
+    const rectangle = [x - around / 2, y - around / 2, width + around, height + around];
+    viewer.viewport.fitBounds(viewer.viewport.imageToViewportRectangle(...rectangle), atOnce || calm.matches);
+  }
+
   viewer.addHandler("open", () => {
-    fit(true);
+    if (box) frameBox(true);
+    else fit(true);
     sharpen();
     plan();
   });
@@ -212,9 +222,9 @@ export function createViewer(hooks) {
     scale,
     toImage,
 
-    /** Show an image, or nothing (null). */
-    open(image) {
-      box = null;
+    /** Show an image, at a box in its pixels if there is one, or nothing (null). */
+    open(image, at = null) {
+      box = at;
       size = image ? { width: image.width, height: image.height } : null;
       if (!image) {
         viewer.close();
@@ -245,12 +255,9 @@ export function createViewer(hooks) {
     },
 
     /** Outline a box in pixels of the image, and zoom to it. */
-    lookAt([x, y, width, height]) {
-      box = [x, y, width, height];
-      isWhole = false;
-      const around = Math.max(width, height, LEAST_AROUND);
-      const rectangle = [x - around / 2, y - around / 2, width + around, height + around];
-      viewer.viewport.fitBounds(viewer.viewport.imageToViewportRectangle(...rectangle), calm.matches);
+    lookAt(place) {
+      box = place;
+      if (viewer.isOpen()) frameBox(false);
       plan();
     },
 

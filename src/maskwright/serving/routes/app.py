@@ -20,6 +20,7 @@ from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.limits import DeadlineExceededError, ServerLimits
 from maskwright.serving.metrics import ACCESS_RECORD, AccessRecord, ServerMetrics, write_record
 from maskwright.serving.problems import DISK_FULL, is_disk_full, problem
+from maskwright.serving.routes.audit_routes import audit_routes
 from maskwright.serving.routes.downloads import download_routes
 from maskwright.serving.routes.inference_v2 import inference_routes
 from maskwright.serving.routes.page_routes import page_routes
@@ -31,6 +32,7 @@ from maskwright.serving.security import LOOPBACK, SecurityMiddleware
 from maskwright.serving.sign_in import SignIn
 from maskwright.serving.store.edited_mask import StaleError
 from maskwright.serving.store.image_store import ImageStore, StoreFullError
+from maskwright.serving.store.label_findings import LabelFindings
 from maskwright.serving.store.temporary import mark_process_folder
 from maskwright.serving.store.training_export import KeptError
 from maskwright.serving.store.training_set import recover_training_sets
@@ -60,6 +62,7 @@ def create_app(
     token: str | None = None,
     hosts: Iterable[str] | None = LOOPBACK,
     keep: Path | None = None,
+    audit: LabelFindings | None = None,
     on_record: Callable[[AccessRecord], None] = write_record,
 ) -> FastAPI:
     """Create the application of a server.
@@ -68,6 +71,7 @@ def create_app(
         token: Token that every request must bring; `None` for none.
         hosts: Allowed values of the header `Host`; `None` for any.
         keep: Folder for images stored for training; `None` stores none.
+        audit: Masks of a data set that the page offers to correct.
     """
     limits = limits or ServerLimits()
     metrics = ServerMetrics()
@@ -121,6 +125,7 @@ def create_app(
         inference_routes(models, queue, is_stuck),
         server_routes(limits, sign_in, metrics, is_stuck),
         page_routes(models, queue, images, keep),
+        audit_routes(audit, models, queue, images),
         download_routes(images, queue),
         run_routes(models, lambda: images.closed),
     ):

@@ -1,12 +1,9 @@
 """What the page is told of models and images, as JSON holds it."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from maskwright.model_card import postprocessing_of
-from maskwright.reliability.assessment import UNLIKE
-from maskwright.reliability.familiarity import FLAGGED
 from maskwright.serving.jobs.probability_grid import LEVELS
 from maskwright.serving.store.edited_mask import EditedMask
 from maskwright.serving.store.tile_pyramid import TILE
@@ -25,6 +22,7 @@ def describe_model(served: ServedModel, keeps: bool) -> dict[str, Any]:
         "decision_threshold": None if classifier is None else classifier.card.threshold,
         "needs_masks": segmenter is None,
         "keep": keeps and segmenter is not None,
+        "promises": served.promises,
     }
 
 
@@ -61,37 +59,24 @@ def describe_image(upload: Upload) -> dict[str, Any]:
         "grid": {"width": grid.width, "height": grid.height, "scale": grid.scale},
         "levels": LEVELS,
         "planes": planes,
-        "trust": None if upload.assessed is None else _describe_trust(upload),
+        "trust": _describe_trust(upload),
         "layers": list(map(_describe_mask, upload.masks)),
         "regions": None if decided is None else decided.regions,
         "decisions": None if decided is None else decided.decisions,
+        "answers": None if decided is None else decided.promises,
         "decided": decided is not None and upload.decided_version == upload.mask.version,
     }
 
 
-def _describe_trust(upload: Upload) -> dict[str, Any]:
+def _describe_trust(upload: Upload) -> dict[str, Any] | None:
     """What promises say of an image: sentences, and a doubt from 0 to 2, above 1 if it is unlike
-    the training images; and the classes of the planes of `bounds`.
+    the training images; and the classes of the planes of `bounds`. `None` without promises.
     """
-    masks = upload.assessed or []
-    sentences = [sentence for sentence in map(_dice_sentence, masks) if sentence is not None]
-    known = [m["expected_dice"] if m["lower_bound"] is None else m["lower_bound"] for m in masks]
-    doubt = 1 - min((dice for dice in known if dice is not None), default=1.0)
-    p_value = masks[0]["unfamiliar_p"] if masks else None
-    if p_value is not None and p_value <= FLAGGED:
-        sentences.insert(0, f"This image is {UNLIKE} (p = {p_value:.2g}).")
-        doubt = 2 - p_value
-    return {"sentences": sentences, "doubt": round(doubt, 4), "bounds": upload.bounded}
-
-
-def _dice_sentence(mask: Mapping[str, Any]) -> str | None:
-    """Expected Dice of a mask in words; `None` where there is no mask."""
-    expected, bound = mask["expected_dice"], mask["lower_bound"]
-    if expected is None:
+    known = upload.assessed
+    if known is None:
         return None
-    least = "" if bound is None else f", at least {bound:.2f} in {mask['bound_holds_in']} images"
-    decision = "" if mask["decision"] is None else f": {mask['decision']}"
-    return f"{mask['class_name']}: Dice about {expected:.2f}{least}{decision}"
+    doubt = None if known.doubt is None else round(known.doubt, 4)
+    return {"sentences": known.sentences, "doubt": doubt, "bounds": known.bounded}
 
 
 def _describe_mask(mask: EditedMask) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from maskwright import __version__
 from maskwright.inference.pixels import pixel_warnings
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.serving.jobs.job_queue import JobQueue
 from maskwright.serving.jobs.model_registry import ModelRegistry
 from maskwright.serving.limits import ServerLimits, check_deadline
@@ -85,17 +85,19 @@ def inference_routes(
 
         @routes.get(path)
         async def metadata(served: ServedModel = chosen) -> dict[str, Any]:
-            """Inputs and outputs of a model."""
+            """Inputs and outputs of a model, and its promises, one a line, as a parameter."""
             segmenter = segmenter_of(served)
             card = segmenter.predictor.card
             datatype = {"uint8": "UINT8", "uint16": "UINT16"}.get(card.dtype, "FP32")
-            return {
+            parameters = {"promises": "\n".join(served.promises)} if served.promises else None
+            described = {
                 "name": served.name,
                 "versions": [VERSION],
                 "platform": "maskwright",
                 "inputs": [describe_tensor("images", datatype, (-1, -1, -1, card.channels))],
                 "outputs": [describe_tensor(*tensor[:3]) for tensor in segmenter.tensors],
             }
+            return described if parameters is None else {**described, "parameters": parameters}
 
         @routes.get(f"{path}/ready")
         async def model_ready(served: ServedModel = chosen) -> dict[str, Any]:

@@ -79,7 +79,8 @@ def predict_routes(models: ModelRegistry, queue: JobQueue) -> APIRouter:
         """Mask of an image, or its objects.
 
         A model with promises tells in the header `Maskwright-Trust` what is known of each mask, and
-        `output=outer` and `output=inner` give its bounds.
+        `output=outer` and `output=inner` give its bounds, of objects the numbers of those that keep
+        the promise of few missed or few false ones.
         """
         served = choose_model(models, model)
 
@@ -157,7 +158,8 @@ def decide(
         return image
 
     decoded = map(checked, _decode_case(images, masks, queue, card))
-    return served.classifier.decide(decoded, "case")._asdict(), warnings
+    decisions = served.classifier.decide(decoded, "case")._asdict()
+    return {key: value for key, value in decisions.items() if value is not None}, warnings
 
 
 def _decode_case(

@@ -40,16 +40,16 @@ def encode_mask(
     Labels are ignored where it has no data.
     """
     card, name, pixels = segmenter.predictor.card, image.name, image.pixels[None]
-    if assessed is not None:
-        prediction = assessed.prediction
-        if output in _BOUNDS:
-            data = _encode_bound(assessed, image.gap, output, shown)
-            return Response(data, media_type="image/png")
-    else:
-        (prediction,) = segmenter.predict(segmenter.predictor, pixels, output == "probability")
+    if assessed is not None and output in _BOUNDS:
+        data = _encode_bound(assessed, image.gap, output, shown)
+        return Response(data, media_type="image/png")
+    wants_probabilities = output == "probability"
+    prediction = None if assessed is None else assessed.prediction
+    if prediction is None or (wants_probabilities and prediction.probabilities is None):
+        (prediction,) = segmenter.predict(segmenter.predictor, pixels, wants_probabilities)
     if image.gap is not None and not segmenter.has_objects:
         prediction.labels[image.gap] = IGNORE_LABEL
-    if output == "probability" and prediction.probabilities is not None:
+    if wants_probabilities and prediction.probabilities is not None:
         data = probability_png(prediction.probabilities, card.labels, shown)
     elif prediction.labels.ndim == 3:
         media_type, data = encode_layers(name, prediction.labels, output, card.labels, shown)
@@ -58,7 +58,11 @@ def encode_mask(
         raise ConfigError("`class` has no effect here; it chooses one of output=probability.")
     elif output == "coco":
         labels, objects = prediction.labels, prediction.objects
-        return JSONResponse(coco(name, labels, objects, card.labels, card.background))
+        content = coco(name, labels, objects, card.labels, card.background)
+        if assessed is not None and assessed.object_sets is not None:
+            pairs = zip(content["annotations"], assessed.object_sets, strict=True)
+            content["annotations"] = [{**each, "sets": sets} for each, sets in pairs]
+        return JSONResponse(content)
     elif output == "polygons":
         data = polygons(prediction.labels, card.labels, card.background)
         return Response(data, media_type="application/json")
@@ -91,23 +95,27 @@ def assess_image(
 def _encode_bound(
     assessed: AssessedMask, gap: np.ndarray | None, output: str, shown: str | None
 ) -> bytes:
-    """Outer or inner mask of a class as PNG: 255 inside, 0 outside, 128 in `gap` without data."""
+    """Outer or inner mask of a class as PNG: 255 inside, 0 outside, 128 in `gap` without data; of
+    objects, their numbers in 16 bits.
+    """
     names = [name for kind, name in assessed.bounds if kind == output]
     name = names[0] if shown is None and len(names) == 1 else shown
     if name is None or name not in names:
         listed = ", ".join(names) or "none"
         raise ConfigError(f"Expected `class` to be one with an {output} mask: {listed}.")
-    mask = assessed.bounds[output, name].astype(np.uint8)
+    bound = assessed.bounds[output, name]
+    if bound.dtype != bool:
+        return label_png(bound)
+    mask = bound.astype(np.uint8)
     if gap is not None:
         mask[gap] = IGNORE_LABEL
     return layer_png(mask)
 
 
 def trust_header(assessed: AssessedMask) -> str:
-    """What is known of the masks, with four digits, without classes of which nothing is known."""
+    """What is known of the masks, with four digits."""
     masks = [
         {key: round(value, 4) if isinstance(value, float) else value for key, value in mask.items()}
         for mask in assessed.masks
-        if mask["expected_dice"] is not None or mask["decision"] is not None
     ]
     return json.dumps(masks)

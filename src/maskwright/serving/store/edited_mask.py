@@ -95,6 +95,16 @@ class EditedMask:
                 self.strokes_file.unlink(missing_ok=True)
             self.version += 1  # last: what a full disk did not take can be sent again
 
+    def start_from(self, labels: np.ndarray) -> None:
+        """Draw a mask that is stored elsewhere: labels uint8 `(h, w)`; it need not be saved.
+
+        Raises `DataError` as `draw`.
+        """
+        with self._lock:
+            strokes = self.grid.sample(labels).astype(np.uint8, copy=False)
+            self.draw(gzip.compress(strokes.tobytes(), 1, mtime=0), self.version)
+            self.exported = self.version
+
     def file(self) -> Path:
         """TIFF of the mask without strokes, as `predict` writes it with the settings of now."""
         with self._lock:

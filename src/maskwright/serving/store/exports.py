@@ -12,6 +12,7 @@ from typing import IO, TypeVar
 import numpy as np
 from PIL import Image
 
+from maskwright.display.objects import draw_objects
 from maskwright.errors import ConfigError, TooLargeError
 from maskwright.imageio import table_text
 from maskwright.imageio.write import rows_of, write_large_mask
@@ -25,7 +26,6 @@ from maskwright.serving.store.layer_formats import layers_coco
 from maskwright.serving.store.mask_formats import as_png, coco, label_png, polygons
 from maskwright.serving.store.tile_pyramid import reduced_picture
 from maskwright.serving.store.upload import Upload
-from maskwright.tasks.instances.drawing import draw_objects
 
 _FAST = 1  # of the levels of zlib
 _LEFT_OUT = "left-out.txt"
@@ -170,7 +170,8 @@ def _coco_json(upload: Upload, labels: np.ndarray, _: int) -> bytes:
 def _decision_rows(upload: Upload, _: np.ndarray, max_pixels: int) -> Rows:
     """Decisions on the mask as it is now."""
     decisions = decisions_now(upload, max_pixels).decisions
-    return [{**row, "images": " ".join(row["images"])} for row in decisions]
+    rows = [{**row, "images": " ".join(row["images"])} for row in decisions]
+    return [{key: value for key, value in row.items() if key != "answer_set"} for row in rows]
 
 
 def _region_rows(upload: Upload, _: np.ndarray, max_pixels: int) -> Rows:

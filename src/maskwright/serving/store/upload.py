@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,14 @@ class NotDoneError(MaskwrightError):
         super().__init__(reason or "The model has not done with this image yet; ask again later.")
 
 
+class StoredAssessment(NamedTuple):
+    """What promises say of an image, as `AssessedMask`, and the classes with planes of bounds."""
+
+    sentences: list[str]
+    doubt: float | None
+    bounded: list[str]
+
+
 class Upload:
     """An image that was sent, in a folder of its own, and what a model predicted for it.
 
@@ -73,8 +81,7 @@ class Upload:
         self.progress = 0.0
         self.reason: str | None = None
         self.warnings: list[str] = []  # on pixels unlike those of training
-        self.assessed: list[dict[str, Any]] | None = None  # of a model with promises
-        self.bounded: list[str] = []  # classes with outer or inner masks
+        self.assessed: StoredAssessment | None = None  # of a model with promises
         self.bounds_file = self.folder / "bounds.gz"
         self.pyramid: TilePyramid | None = None
         self.decisions: RegionDecisions | None = None  # for a model that decides on regions

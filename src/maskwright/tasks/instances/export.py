@@ -18,6 +18,7 @@ from maskwright.tasks.instances.predictor import (
     artifact_detector,
     keras_detector,
 )
+from maskwright.tasks.instances.trust.exported import export_promises
 
 # An object that lies on a threshold counts for many pixels.
 _LIMITS = ParityLimits(difference=1e-3, agreement=0.98, dice=0.01)
@@ -43,7 +44,7 @@ def compare_objects(
         largest = max(largest, *(_apart(*pair) for pair in pairs))
     both, more, fewer = (int(counts[column]) for column in (TP, FP, FN))
     objects = both + fewer
-    if card.method == "mask_rcnn" and not objects:
+    if card.method != "centers" and not objects:
         raise ModelError(
             "The model finds no object in drawn images, so that there is nothing to compare; give "
             "images that have some: --data DATA."
@@ -71,7 +72,7 @@ def _apart(first: np.ndarray | None, second: np.ndarray | None) -> float:
 
 
 def _networks(model: Any, card: InstanceCard) -> Mapping[str, Any]:
-    return {"": model} if card.method == "mask_rcnn" else whole_network(model, card)
+    return whole_network(model, card) if card.method == "centers" else {"": model}
 
 
 def _classes(run: DetectorFn, card: InstanceCard, example: Example) -> np.ndarray:
@@ -88,4 +89,5 @@ EXPORT = ExportTask(
     samples=samples,
     compare=compare_objects,
     answer=_classes,
+    promises=export_promises,
 )

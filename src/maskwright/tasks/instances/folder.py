@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from maskwright.data.to_rgb import as_picture
+from maskwright.display.objects import draw_objects
 from maskwright.errors import DataError
 from maskwright.export.artifact import model_folder, needs_tensorflow
 from maskwright.export.engines import SHARED, Threads
@@ -30,12 +31,16 @@ from maskwright.inference.predictor import Predictor
 from maskwright.instances import Instances
 from maskwright.model_card import CARD_FILE, InstanceCard, SemanticCard
 from maskwright.tasks.instances.detections import by_score
-from maskwright.tasks.instances.drawing import draw_objects
 from maskwright.tasks.instances.panoptic import Merger, as_colors, segments_info
-from maskwright.tasks.instances.predictor import InstancePredictor, Output, adjusted_instance_card
+from maskwright.tasks.instances.predictor import (
+    InstancePredictor,
+    Output,
+    adjusted_instance_card,
+    tile_warning,
+)
 from maskwright.tasks.instances.tables import ObjectsResult, object_record, write_tables
 from maskwright.tasks.settings import refuse_options
-from maskwright.types import ignore_message
+from maskwright.types import Alert, ignore_message
 
 
 def plan_folder(
@@ -52,9 +57,12 @@ def plan_folder(
     """
     refuse_options(InstanceCard.task, ("classes",), options)
     if options.engine != "ray":
-        return plan_models(*_load(model, options, SHARED), images, out, options)
+        predictor, semantic = _load(model, options, SHARED)
+        _warn(predictor.card, options)
+        return plan_models(predictor, semantic, images, out, options)
     card = InstanceCard.read(model_folder(model) / CARD_FILE)
     card = adjusted_instance_card(card, options.adjustments)
+    _warn(card, options)
     classes = None if options.classes is None else load_card(Path(options.classes))
     open_model = partial(_open, model, out, replace(options, on_message=ignore_message))
     plan = _plan(card, classes, images, out, options.overlays, open_model)
@@ -93,8 +101,13 @@ def _plan(
     return FolderPlan(
         [WorkItem((job,), settings) for job in jobs],
         open_model,
-        partial(write_tables, out, card.labels, merger),
+        partial(write_tables, out, card, merger),
     )
+
+
+def _warn(card: InstanceCard, options: FolderOptions) -> None:
+    if warning := tile_warning(card):
+        options.on_message(Alert(warning))
 
 
 def _merger(card: InstanceCard, classes: SemanticCard | None) -> Merger | None:

@@ -7,21 +7,32 @@ from typing import Unpack
 
 import numpy as np
 
-from maskwright.data.geometry import cut_image, resize_image
+from maskwright.data.geometry import cut_image, longer_side_size, resize_image
 from maskwright.errors import ConfigError, ModelError
 from maskwright.export.engines import ALONE, Threads
 from maskwright.export.runtime import artifact_function, keras_function, open_model
 from maskwright.inference.adjustments import Adjustments, adjusted_card
 from maskwright.inference.pixels import checked_image, fit_range, model_pixels
-from maskwright.inference.predictor import Flips, Prediction
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Flips
 from maskwright.inference.tiling import PAD_MULTIPLE, predict_tiled, resized_strips, starts
 from maskwright.instances import Instances
 from maskwright.model_card import InstanceCard
-from maskwright.tasks.instances.detections import join_tiles, paste_detections, to_image
+from maskwright.tasks.instances.detections import (
+    best_candidates,
+    paste_detections,
+    suppress_objects,
+    to_image,
+)
+from maskwright.tasks.instances.merging import merge_tiles
 from maskwright.tasks.instances.watershed import WatershedParams, watershed_instances
 from maskwright.types import Format, InstanceMethod
 
-_OVERLAP = 0.25  # of neighboring tiles, in which an object that one cuts off is whole in the other
+_OVERLAP = 0.25  # least share of neighboring tiles
+_MARGIN = 1.1  # by which the overlap of tiles exceeds the largest objects of training
+_MOST_OVERLAP = 0.6
+_WHOLE_PX = 1536 * 1152  # of an image that goes through a detector as it is; larger ones are tiled
+_TILE_PX = 1024
 
 DetectorFn = Callable[[np.ndarray], dict[str, np.ndarray]]
 """From images `(b, h, w, c)` to the outputs of a network by name; see `InstancePredictor`."""
@@ -31,6 +42,7 @@ keras_detector = keras_function
 
 _OUTPUTS: Mapping[InstanceMethod, set[str]] = {
     "centers": {"logits"},
+    "condinst": {"scores", "labels", "masks", "pixels"},
     "mask_rcnn": {"boxes", "scores", "labels", "masks"},
 }
 
@@ -70,7 +82,7 @@ class InstancePredictor:
         if flips:
             raise ConfigError("Objects are predicted without flips; leave them out.")
         objects = self.confident(self.predict_all(checked_image(image)))
-        return Prediction(objects.classes(), instances=objects.ids(), objects=objects)
+        return Prediction(objects.classes(), None, objects.ids(), objects, image, self.card.labels)
 
     def predict_all(self, image: np.ndarray) -> Instances:
         """Objects of an image, whatever their scores."""
@@ -96,7 +108,7 @@ class InstancePredictor:
 
     def maps(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Class probabilities `(h, w, classes)`, depth and nearness to a center `(h, w)`."""
-        if self.card.size is not None:
+        if self.card.size is not None or self.card.longer_side is not None:
             maps = self._maps(self._working(image))[0]
             strips = resized_strips(maps, image.shape[:2])
         else:
@@ -105,25 +117,46 @@ class InstancePredictor:
         return joined[..., :-2], joined[..., -2], joined[..., -1]
 
     def detections(self, image: np.ndarray) -> Instances:
-        """Objects that a Mask R-CNN detects in an image, in its size, whatever the thresholds."""
+        """Objects that a detector sees in an image, in its size, whatever the thresholds.
+
+        An image goes through the network as a whole where it fits the memory, or has the working
+        size of the card; larger ones are divided into tiles that share more than the largest
+        objects of training, and what they divided is merged, see `merge_tiles`.
+        """
         size = image.shape[:2]
-        if self.card.size is not None:
-            return paste_detections(self.detector(self._working(image)), size, self.card.size)
+        if self.card.size is not None or self.card.longer_side is not None:
+            shown = self._working(image)
+            return self._objects(shown, size, shown.shape[1:3])
         pixels = checked_image(image)
-        tile = self.card.tile or max(size)
+        tile = tile_side(self.card, size) or max(size)
         side = [min(-(-length // PAD_MULTIPLE) * PAD_MULTIPLE, tile) for length in size]
-        shown = cut_image(pixels, 0, 0, (max(size[0], side[0]), max(size[1], side[1])))
+        shown = cut_image(
+            pixels, 0, 0, (max(size[0], side[0]), max(size[1], side[1])), reflect=False
+        )
+        wanted = _MARGIN * (self.card.object_px or 0) / tile
+        overlap = min(max(wanted, _OVERLAP), _MOST_OVERLAP)
         tops, lefts = (
-            starts(length, tall, _OVERLAP)
+            starts(length, tall, overlap)
             for length, tall in zip(shown.shape[:2], side, strict=True)
         )
-        parts = []
+        parts, tiles = [], []
         for top, left in product(tops, lefts):
             window = shown[top : top + side[0], left : left + side[1]]
-            outputs = self.detector(self._pixels(window[None]))
-            objects = paste_detections(outputs, window.shape[:2], window.shape[:2])
-            parts.append(to_image(objects, top, left, size))
-        return parts[0] if len(parts) == 1 else join_tiles(parts, size)
+            window_size = window.shape[:2]
+            parts.append(self._objects(self._pixels(window[None]), window_size, window_size))
+            tiles.append((top, left, top + window_size[0], left + window_size[1]))
+        if len(parts) == 1:
+            return to_image(parts[0], 0, 0, size)
+        return merge_tiles(parts, tiles, size, self.card.mask_iou)
+
+    def _objects(
+        self, images: np.ndarray, size: tuple[int, int], working: tuple[int, int]
+    ) -> Instances:
+        """Objects of one image `(1, h, w, c)` as the model takes it, in `size`."""
+        outputs = self.detector(images)
+        if self.card.method == "condinst":
+            return paste_detections(best_candidates(outputs, self.card.mask_iou), size, working)
+        return suppress_objects(paste_detections(outputs, size, working), self.card.mask_iou)
 
     def _maps(self, images: np.ndarray) -> np.ndarray:
         logits = self.detector(self._pixels(images))["logits"]
@@ -133,12 +166,37 @@ class InstancePredictor:
         return np.concatenate([classes, logits[..., -2:].clip(0, 1)], axis=-1)
 
     def _working(self, image: np.ndarray) -> np.ndarray:
-        """A batch of the image, stretched to the size on the card, as the model takes it."""
+        """A batch of the image, resized as the card says, as the model takes it."""
         checked = checked_image(image)
-        return self._pixels(resize_image(checked, self.card.size or checked.shape[:2])[None])
+        size = self.card.size or checked.shape[:2]
+        if self.card.longer_side is not None:
+            size = longer_side_size(size, self.card.longer_side)
+        return self._pixels(resize_image(checked, size)[None])
 
     def _pixels(self, images: np.ndarray) -> np.ndarray:
         return model_pixels(images, self.card)
+
+
+def tile_side(card: InstanceCard, size: tuple[int, int]) -> int | None:
+    """Side of the tiles that divide an image of `size`, px; `None` where it is predicted whole."""
+    if card.size is not None or card.longer_side is not None:
+        return None
+    tile = card.tile
+    if tile is None and card.method != "centers" and size[0] * size[1] > _WHOLE_PX:
+        tile = _TILE_PX
+    return tile if tile is not None and max(size) > tile else None
+
+
+def tile_warning(card: InstanceCard) -> str | None:
+    """What to say of tiles that are smaller than the largest objects of training; or `None`."""
+    tile = tile_side(card, (2**16, 2**16))
+    if tile is None or card.object_px is None or card.object_px <= tile:
+        return None
+    return (
+        f"Large images are predicted in tiles of {tile:,} px, smaller than the largest objects of "
+        f"training, {card.object_px:,} px: such objects may come out in pieces. Predict with a "
+        f"larger --tile, or train with longer_side."
+    )
 
 
 def artifact_detector(
@@ -171,6 +229,11 @@ def adjusted_instance_card(card: InstanceCard, changes: Adjustments) -> Instance
     `threshold` is the foreground probability threshold of pixels, or the minimum score of a
     detected object, as the method of the card is.
     """
+    if changes.get("tile") is not None and card.longer_side is not None:
+        raise ConfigError(
+            f"`tile` needs a model that works at the scale of the images; this one resizes them to "
+            f"a longer side of {card.longer_side} px."
+        )
     name = "foreground" if card.method == "centers" else "score"
     named = {name if key == "threshold" else key: value for key, value in changes.items()}
     return adjusted_card(card, named)

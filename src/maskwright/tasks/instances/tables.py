@@ -15,20 +15,23 @@ from maskwright.inference.manifest import Record
 from maskwright.inference.output_paths import Job
 from maskwright.instances import Instances
 from maskwright.labels import Labels
+from maskwright.model_card import InstanceCard
 from maskwright.rle import encode_rle
 from maskwright.tasks.instances.detections import scores_of
 from maskwright.tasks.instances.panoptic import Merger
+from maskwright.tasks.instances.predictor import tile_side
 from maskwright.tasks.regions import CropSpec, extract
 from maskwright.tasks.regions.extraction.table import region_row, write_rows
 
 
 @dataclass(frozen=True)
 class ObjectsResult(FolderResult):
-    """What was written."""
+    """What was written; `long_objects` are as long as the tiles of their image, or longer."""
 
     objects: int = 0
     table: Path = Path()
     coco: Path = Path()
+    long_objects: int = 0
 
     def summary(self) -> str:
         """What was found, in a sentence."""
@@ -38,6 +41,11 @@ class ObjectsResult(FolderResult):
             f"Found {counted(self.objects, 'object')} in {images:,} of {total}; see {self.table} "
             f"and {self.coco}."
         )
+        if self.long_objects:
+            text += (
+                f" {counted(self.long_objects, 'object')} as long as a tile or longer, of which "
+                f"no tile shows the whole: look at the overlays."
+            )
         skipped = counted(len(self.skipped), "image")
         return f"{text} Skipped {skipped} done before." if self.skipped else text
 
@@ -74,13 +82,17 @@ def object_record(
 
 
 def write_tables(
-    out: Path, labels: Labels, merger: Merger | None, result: FolderResult, records: list[Record]
+    out: Path,
+    card: InstanceCard,
+    merger: Merger | None,
+    result: FolderResult,
+    records: list[Record],
 ) -> ObjectsResult:
     """Write the tables over all images from their records, which are in the order of the images."""
     rows = [row for record in records for row in record["rows"]]
     table, coco = out / "objects.csv", out / "objects.json"
     write_rows(rows, table, ["score"])
-    content = _join(records, labels, 0)
+    content = _join(records, card.labels, 0)
     _write_json(coco, content)
     if merger is not None:
         segments = [
@@ -89,7 +101,24 @@ def write_tables(
         ]
         panoptic = {"categories": merger.categories(), "annotations": segments}
         _write_json(out / "panoptic.json", {"images": content["images"], **panoptic})
-    return ObjectsResult(result.written, result.failed, result.skipped, len(rows), table, coco)
+    return ObjectsResult(
+        result.written,
+        result.failed,
+        result.skipped,
+        len(rows),
+        table,
+        coco,
+        sum(_long_objects(record, card) for record in records),
+    )
+
+
+def _long_objects(record: Record, card: InstanceCard) -> int:
+    """Number of objects of an image that are as long as its tiles, or longer."""
+    image = record["image"]
+    tile = tile_side(card, (image["height"], image["width"]))
+    if tile is None:
+        return 0
+    return sum(max(annotation["bbox"][2:]) >= tile for annotation in record["annotations"])
 
 
 def _coco_record(name: str, objects: Instances) -> Record:

@@ -13,6 +13,7 @@ from maskwright.config import TrainConfig
 from maskwright.data.dataset import DataSet
 from maskwright.data.samples import counted
 from maskwright.data.to_rgb import as_picture
+from maskwright.display.objects import draw_objects
 from maskwright.errors import DataError
 from maskwright.inference.pixels import pixel_percentiles
 from maskwright.instances import Instances
@@ -20,10 +21,12 @@ from maskwright.losses import loss
 from maskwright.metrics.instances import object_scores, tally_objects
 from maskwright.model_card import InstanceCard
 from maskwright.models.blueprint import Blueprint
+from maskwright.models.condinst import CondInst
 from maskwright.models.rcnn import Rcnn
-from maskwright.tasks.instances.drawing import draw_objects
+from maskwright.tasks.instances.ground_truth import read_truth
 from maskwright.tasks.instances.learning.objective import (
     centers,
+    conditional,
     detections,
     learning_task,
 )
@@ -31,9 +34,10 @@ from maskwright.tasks.instances.learning.targets import ObjectArrays, load_objec
 from maskwright.tasks.instances.predictor import DetectorFn, InstancePredictor, keras_detector
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.settings import data_facts, make_augmentation, make_batching
+from maskwright.tasks.transfer import initializer
 from maskwright.training import Recipe, TrainingSetup, TrainOptions
 from maskwright.training.callbacks import stack_rows
-from maskwright.types import Alert
+from maskwright.types import Alert, InstanceMethod
 
 _MAX_TUNED = 40  # validation images that thresholds are tuned on
 _MAX_SIDE_PX = 384  # of a preview
@@ -46,12 +50,16 @@ _MIN_AREA_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2)  # of the median area of true obj
 def prepare(
     dataset: DataSet, config: TrainConfig, options: TrainOptions, synchronized: bool
 ) -> TrainingSetup:
-    """Decode a data set and describe model and task; `size` and `crop` as they are used."""
+    """Decode a data set, and describe model and task; settings are as they are used."""
+    method: InstanceMethod = "centers"
+    if config.objects is not None and config.objects != "auto":
+        method = config.objects
     size = None if config.size == "auto" else config.size
+    crop = config.crop if config.longer_side is None else (config.longer_side,) * 2
 
     def decode(split: str) -> ObjectArrays:
         samples = [s for s in dataset.samples if s.split == split]
-        decoded = load_objects(dataset, samples, size, config.skip_unreadable)
+        decoded = load_objects(dataset, samples, config.longer_side or size, config.skip_unreadable)
         for reason in decoded.arrays.skipped:
             options.on_message(Alert(f"skipped: {reason}"))
         return decoded
@@ -64,28 +72,33 @@ def prepare(
         )
     held_out = [s for s in dataset.samples if s.split == "val"]
     validation = decode("val") if held_out else None
-    arrays, fingerprint = train.arrays, train.fingerprint()
+    arrays = train.arrays
+    tile = max(crop) if crop and method == "centers" and not (size or config.longer_side) else None
     card = InstanceCard(
         labels=dataset.labels,
-        method=config.objects or "centers",
+        method=method,
         channels=arrays.channels,
         dtype=arrays.dtype,
         size=size,
-        tile=None if size or not config.crop else max(config.crop),
+        tile=tile,
+        longer_side=config.longer_side,
+        object_px=train.largest_px(),
+        mask_iou=condinst_settings(config).mask_iou if config.objects == "condinst" else 0.5,
         min_area_px=config.min_area_px,
         value_range=arrays.value_range,
         percentiles=pixel_percentiles(arrays.sample[0]),
         symmetries=make_augmentation(config).symmetries,
         model_sha256="",
         version=metadata.version("maskwright"),
-        data=fingerprint,
+        data=train.fingerprint(),
     )
     trace = cache(keras_detector)  # once for all previews and the tuning of thresholds
 
     def final_card(network: keras.Model) -> InstanceCard:
-        if validation is None or config.min_area_px:
+        if validation is None:
             return card
-        images = [(dataset.read_image(s), dataset.read_objects(s)) for s in held_out[:_MAX_TUNED]]
+        readable = [sample for sample in held_out if sample.id in validation.arrays.ids]
+        images = [read_truth(dataset, sample) for sample in readable[:_MAX_TUNED]]
         tuned, mean_ap = tune_thresholds(InstancePredictor(trace(network), card), images)
         thresholds = f"foreground probability {tuned.foreground:g}, center {tuned.marker:g}"
         thresholds = thresholds if card.method == "centers" else f"score {tuned.score:g}"
@@ -96,15 +109,20 @@ def prepare(
         return tuned
 
     num_classes = dataset.labels.num_classes
-    if config.objects == "mask_rcnn":
+    if config.objects == "condinst":
+        learned = conditional(condinst_settings(config))
+    elif config.objects == "mask_rcnn":
         learned = detections(rcnn_settings(config))
     else:
         mask_loss = loss(config.loss, smoothing=config.smoothing)
         learned = centers(mask_loss, num_classes, auxiliary_loss_weight(config))
-    batching = make_batching(config, options, len(train), config.crop)
+    batching = make_batching(config, options, len(train), crop)
+    network = _network(config, train, num_classes, synchronized)
     return TrainingSetup(
         task=learning_task(learned, train, validation, batching),
-        network=_network(config, train, num_classes, synchronized),
+        network=network,
+        initialize=initializer(config, dataset, dataset.labels, network, options),
+        earlier=config.weights,
         recipe=Recipe(**config.recipe()),
         card=final_card,
         data=data_facts(options, dataset, train, validation),
@@ -119,6 +137,11 @@ def rcnn_settings(config: TrainConfig) -> Rcnn:
     """Settings of the Mask R-CNN."""
     changes = dict(config.detector)
     return Rcnn.named(changes.pop("profile"), **changes)
+
+
+def condinst_settings(config: TrainConfig) -> CondInst:
+    """Settings of the CondInst."""
+    return CondInst.named(**{k: v for k, v in config.detector.items() if k != "profile"})
 
 
 def _previews(
@@ -157,21 +180,19 @@ def _network(
 ) -> Blueprint:
     """Mask R-CNN, or the network of the settings with two more channels: depth and center."""
     arrays = train.arrays
-    if config.objects != "mask_rcnn":
+    if config.objects not in ("condinst", "mask_rcnn"):
         return describe_model(config, arrays, num_classes + 2, synchronized)
+    settings = (condinst_settings if config.objects == "condinst" else rcnn_settings)(config)
     return Blueprint(
-        "detector",
+        "condinst" if config.objects == "condinst" else "detector",
         {
             "num_classes": num_classes - 1,
             "channels": arrays.channels,
             "pixel_range": arrays.value_range,
             **config.encoder_arguments(),
-            "numbers": asdict(rcnn_settings(config)),
+            "numbers": asdict(settings),
         },
-        {
-            "weights": config.encoder_weights if config.pretrained else None,
-            "synchronized": synchronized,
-        },
+        {"weights": config.initial_encoder_weights, "synchronized": synchronized},
     )
 
 
@@ -181,12 +202,12 @@ def tune_thresholds(
     """Card with the thresholds of the highest mean AP on images `(h, w, c)` with true objects.
 
     AP is TP / (TP + FP + FN), averaged over IoU thresholds from 0.5 to 0.95 and over images; among
-    equal thresholds, those nearest to the card's are taken. Without any true object, the card is
-    unchanged and its AP nan.
+    equal thresholds, those nearest to the card's are taken. A minimum area above 0 stays. Without
+    any true object, the card is unchanged and its AP nan.
     """
     card = predictor.card
     outputs = [(predictor.output(image), truth) for image, truth in images]
-    areas = np.concatenate([np.zeros(0), *(truth.areas for _, truth in outputs)])
+    areas = np.concatenate([np.zeros(0), *(t.areas[~t.crowd] for _, t in outputs)])
     if not areas.size:
         return card, float("nan")
 
@@ -214,4 +235,6 @@ def tune_thresholds(
     else:
         chosen, _ = best(replace(card, score=score) for score in _SCORES)
     median = float(np.median(areas))
-    return best(replace(chosen, min_area_px=int(share * median)) for share in _MIN_AREA_SHARES)
+    least = [int(share * median) for share in _MIN_AREA_SHARES]
+    stated = [card.min_area_px] if card.min_area_px else least
+    return best(replace(chosen, min_area_px=area) for area in stated)

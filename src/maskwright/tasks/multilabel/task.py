@@ -11,6 +11,7 @@ from maskwright.tasks.multilabel.serving import open_served
 from maskwright.tasks.semantic.calibration.calibrate import calibrate_run
 from maskwright.tasks.semantic.evaluation.compare import compare_runs
 from maskwright.tasks.semantic.evaluation.scorer import evaluate_run
+from maskwright.tasks.semantic.labeling.audit import audit_run
 from maskwright.tasks.semantic.labeling.queue_images import queue_images
 from maskwright.tasks.semantic.task import report_masks, train_masks
 
@@ -24,5 +25,6 @@ MULTILABEL = Task(
     serve=open_served,
     compare=partial(compare_runs, card_type=MultilabelCard),
     trust=partial(calibrate_run, card_type=MultilabelCard),
+    audit=partial(audit_run, card_type=MultilabelCard),
     queue=partial(queue_images, card_type=MultilabelCard),
 )

@@ -24,6 +24,7 @@ from maskwright.tasks.multilabel.thresholds import tune_thresholds
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.semantic.training import card_values, decode, mask_titles, segmentation
 from maskwright.tasks.settings import data_facts, make_batching
+from maskwright.tasks.transfer import initializer
 from maskwright.training import LearningTask, Recipe, Scoring, TrainingSetup, TrainOptions
 
 _MEANS = ("foreground_dice", "foreground_iou", "mean_dice", "mean_iou")  # in pairs the same here
@@ -57,9 +58,12 @@ def prepare(
         chosen = tune_thresholds(network, validation, config, combinations)
         return replace(card, thresholds=chosen)
 
+    network = describe_model(config, train, labels.num_classes, synchronized)
     return TrainingSetup(
         task=task,
-        network=describe_model(config, train, labels.num_classes, synchronized),
+        network=network,
+        initialize=initializer(config, dataset, labels, network, options),
+        earlier=config.weights,
         recipe=Recipe(**config.recipe()),
         card=final_card,
         data=data_facts(options, dataset, train, validation),

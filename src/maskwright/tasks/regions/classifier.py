@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from maskwright.export.engines import ALONE, Threads
 from maskwright.inference.pixels import fit_range, model_pixels
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.model_card import RegionCard
 from maskwright.tasks.regions import CropSpec, Region, extract
 from maskwright.tasks.regions.export import ClassifierFn, load_classifier

@@ -84,7 +84,7 @@ def measure_decisions(
     sizes = []
     largest, same, number = 0.0, 0, 0
     for inputs in bags:
-        first, second = (_probabilities(run(inputs), card) for run in (model, exported))
+        first, second = (probabilities(run(inputs), card) for run in (model, exported))
         largest = max(largest, *(float(np.abs(first[n] - second[n]).max()) for n in first))
         answers = [outputs["logits"] >= card.threshold for outputs in (first, second)]
         same += int((answers[0] == answers[1]).sum())
@@ -100,7 +100,7 @@ def measure_decisions(
     )
 
 
-def _probabilities(outputs: Mapping[str, np.ndarray], card: RegionCard) -> dict[str, np.ndarray]:
+def probabilities(outputs: Mapping[str, np.ndarray], card: RegionCard) -> dict[str, np.ndarray]:
     """Outputs of a classifier, with probabilities in the place of logits."""
     from scipy.special import expit  # slow to import
 
@@ -165,7 +165,7 @@ def _examples(card: RegionCard, pixel_range: PixelRange, model: Any) -> list[Exa
 
 
 def _answer(run: ClassifierFn, card: RegionCard, example: Example) -> np.ndarray:
-    return _probabilities(run(example), card)["logits"][:, 0]
+    return probabilities(run(example), card)["logits"][:, 0]
 
 
 EXPORT = ExportTask(

@@ -11,7 +11,8 @@ from maskwright.errors import ConfigError
 from maskwright.export.artifact import model_folder
 from maskwright.export.engines import ALONE, Threads
 from maskwright.inference.adjustments import Adjustments
-from maskwright.inference.predictor import Flips, Prediction, Segmenter, check_flips
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Flips, Segmenter, check_flips
 from maskwright.model_card import CARD_FILE, SEGMENTER
 from maskwright.tasks.loading import load_segmenter
 from maskwright.tasks.regions import Region

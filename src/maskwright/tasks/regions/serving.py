@@ -1,19 +1,22 @@
 """A model that decides on regions, as the server uses it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from maskwright.errors import ModelError
 from maskwright.export.artifact import model_folder
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.labels import Labels
-from maskwright.model_card import CARD_FILE, SEGMENTER
+from maskwright.model_card import CARD_FILE, SEGMENTER, TRUST_FILE
 from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.classifier import Classifier
 from maskwright.tasks.regions.pipeline import Pipeline
+from maskwright.tasks.regions.trust.answer_sets import AnswerSets
+from maskwright.tasks.regions.trust.record import AnswerTrust, Masks, sentences_of
 from maskwright.tasks.serving import (
     CaseImage,
     EngineSharing,
@@ -33,35 +36,70 @@ def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
     segmenter = None
     if (inner / CARD_FILE).is_file():
         segmenter = sharing.open_inner(name, inner).segmenter
-    return as_served(
-        name, Classifier(sharing.serialize(classifier.decide), classifier.card), segmenter
-    )
+    classifier = Classifier(sharing.serialize(classifier.decide), classifier.card)
+    pipeline = Pipeline(classifier, None if segmenter is None else segmenter.predictor)
+    answers = served_answers(folder, pipeline, sharing.on_message)
+    return as_served(name, classifier, segmenter, answers)
 
 
 def as_served(
-    name: str, classifier: Classifier, segmenter: ServedSegmenter | None = None
+    name: str,
+    classifier: Classifier,
+    segmenter: ServedSegmenter | None = None,
+    answers: Mapping[Masks, AnswerSets] | None = None,
 ) -> ServedModel:
-    """A classifier of regions as a model of the server."""
+    """A classifier of regions as a model of the server, with its answers by the kind of masks."""
+    answers = answers or {}
     pipeline = Pipeline(classifier, None if segmenter is None else segmenter.predictor)
     card = classifier.card
-    decider = ServedClassifier(card, partial(decide, pipeline))
-    return ServedModel(name, card.task, segmenter, decider)
+    decider = ServedClassifier(card, partial(decide, pipeline, answers=answers))
+    promises = tuple(sentences_of(answers))
+    return ServedModel(name, card.task, segmenter, decider, promises)
 
 
-def decide(pipeline: Pipeline, images: Iterable[CaseImage], case: str) -> RegionDecisions:
+def served_answers(
+    folder: Path, pipeline: Pipeline, on_message: Callable[[str], None]
+) -> dict[Masks, AnswerSets]:
+    """Answers of a model by the kind of masks; those that do not hold are told and left out."""
+    path = folder / TRUST_FILE
+    answers: dict[Masks, AnswerSets] = {}
+    if not path.is_file():
+        return answers
+    try:
+        record = AnswerTrust.read(folder)
+        for masks in record.answers:
+            answers[masks] = record.answers_for(path, pipeline, masks)
+    except ModelError as error:
+        on_message(f"Served without promises. {error}")
+        return {}
+    return answers
+
+
+def decide(
+    pipeline: Pipeline,
+    images: Iterable[CaseImage],
+    case: str,
+    answers: Mapping[Masks, AnswerSets] | None = None,
+) -> RegionDecisions:
     """Decide on the images of one case, which are taken one after another.
 
-    Raises `ConfigError` if an image comes without a mask and none can be predicted.
+    Answers are given where all masks are of a kind that `answers` has, and none was edited. Raises
+    `ConfigError` if an image comes without a mask and none can be predicted.
     """
     regions: list[tuple[str, str, Sequence[Region]]] = []
     predicted: dict[str, Prediction] = {}
-    for name, pixels, mask in images:
+    kinds: set[Masks | None] = set()
+    for name, pixels, mask, is_edited in images:
+        kind: Masks = "given" if isinstance(mask, np.ndarray) else "predicted"
+        kinds.add(None if is_edited else kind)
         if mask is None:
             mask = pipeline.segment(pixels)
         if isinstance(mask, Prediction):
             predicted[name] = mask
         regions.append((name, case, pipeline.regions(pixels, mask, name)))
     results = pipeline.decide(regions)
+    only = kinds.pop() if len(kinds) == 1 else None
+    sets = None if answers is None or only is None else answers.get(only)
     labels = None if pipeline.segmenter is None else pipeline.segmenter.card.labels
     decisions = [
         {
@@ -69,6 +107,7 @@ def decide(pipeline: Pipeline, images: Iterable[CaseImage], case: str) -> Region
             "images": list(result.images),
             "probability": None if result.probability is None else round(result.probability, 6),
             "decision": result.decision,
+            **({} if sets is None else _answer(sets, result.probability)),
         }
         for result in results
     ]
@@ -79,7 +118,13 @@ def decide(pipeline: Pipeline, images: Iterable[CaseImage], case: str) -> Region
             for result in results
             for member in result.members
         ],
+        None if sets is None else {"coverage": sets.coverage, "sentences": sets.sentences()},
     )
+
+
+def _answer(sets: AnswerSets, probability: float | None) -> dict[str, Any]:
+    answer = sets.answer(probability)
+    return {"answer": answer, "answer_set": sets.possible(answer)}
 
 
 def _region(

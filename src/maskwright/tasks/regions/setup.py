@@ -10,7 +10,6 @@ import numpy as np
 from maskwright.config import RegionConfig
 from maskwright.data import DataSet, open_dataset
 from maskwright.data.layers import require_one_class
-from maskwright.errors import ConfigError
 from maskwright.export.ensemble import model_files
 from maskwright.imageio import atomic_write, sweep
 from maskwright.model_card import SEGMENTER
@@ -24,6 +23,7 @@ from maskwright.tasks.regions.extraction.masks import (
     min_component_px,
 )
 from maskwright.tasks.regions.learning.labeling import Labeling, find_labeling
+from maskwright.tasks.regions.statistics import region_kind, suited
 from maskwright.tasks.settings import report_skipped
 from maskwright.types import Alert
 
@@ -40,18 +40,19 @@ class RegionData:
 
 def open_region_data(
     config: RegionConfig, data: str | Path, on_message: Callable[[str], None]
-) -> RegionData:
-    """Open what the settings name; messages go to `on_message`."""
+) -> tuple[RegionData, RegionConfig]:
+    """Open what the settings name, and complete them by `suited`; messages go to `on_message`."""
     dataset = open_regions(data, config)
     report_skipped(dataset, on_message, config.skip_unreadable)
     labeling = labeling_of(dataset, config)
     for note in labeling.notes:
         on_message(note)
+    config = suited(config, dataset, labeling, on_message)
     spec, predict = make_crop_spec(dataset, labeling, config), None
     if config.segmenter is not None:
         predict = region_predictor(config.segmenter, spec)
         _report_leak(Path(config.segmenter), dataset, on_message)
-    return RegionData(dataset, labeling, spec, predict)
+    return RegionData(dataset, labeling, spec, predict), config
 
 
 def open_regions(data: str | Path, config: RegionConfig) -> DataSet:
@@ -74,13 +75,7 @@ def labeling_of(dataset: DataSet, config: RegionConfig) -> Labeling:
 
 def make_crop_spec(dataset: DataSet, labeling: Labeling, config: RegionConfig) -> CropSpec:
     """How regions are extracted; `ConfigError` for a kind of regions that labels do not fit."""
-    required = labeling.required_kind
-    kind = config.regions or required
-    if required is not None and kind != required:
-        raise ConfigError(
-            f"Labels refer to {required}; expected regions={required}, received {kind}."
-        )
-    kind = kind or ("instances" if dataset.instances else "components")
+    kind = region_kind(dataset, labeling, config.regions)
     return CropSpec(
         kind=kind,
         size=config.size,

@@ -19,9 +19,11 @@ from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
 from maskwright.tasks.regions.export import EXPORT
 from maskwright.tasks.regions.folder import plan_folder
 from maskwright.tasks.regions.pipeline import Pipeline
+from maskwright.tasks.regions.postprocessed import write_postprocessed
 from maskwright.tasks.regions.serving import open_served
 from maskwright.tasks.regions.setup import open_region_data, open_regions
 from maskwright.tasks.regions.trust.calibrate import calibrate_answers
+from maskwright.tasks.regions.trust.exported import export_promises
 from maskwright.tasks.regions.trust.report import answer_promise_table
 from maskwright.tasks.regions.trust.verify import verify_answers
 from maskwright.tasks.settings import make_augmentation, refuse_evaluate_options, report_skipped
@@ -47,7 +49,7 @@ def _training(config: RegionConfig, data: str | Path, options: "TrainOptions") -
     if unfit := sorted(set(parse(config.loss)) - {"ce", "focal"}):
         raise ConfigError(f"Decisions are learned by ce and focal; received {' and '.join(unfit)}.")
     loss(config.loss, smoothing=config.smoothing)
-    region_data = open_region_data(config, data, options.on_message)
+    region_data, config = open_region_data(config, data, options.on_message)
     if reason := separated(region_data.dataset.samples):
         raise DataError(reason)
     if config.pixels:
@@ -63,12 +65,12 @@ def _evaluate(run: Path, data: str | Path, options: EvaluateOptions) -> RegionEv
     report_skipped(dataset, options.on_message)
     dataset, seen = without_learned(dataset, options.split, run)
     evaluation = score_run(run, pipeline, dataset, config, options)
-    trust, cautions = verify_answers(run, pipeline, evaluation)
+    trust, cautions = verify_answers(run, pipeline, dataset, evaluation)
     return replace(evaluation, trust=trust, warnings=(*seen, *cautions, *evaluation.warnings))
 
 
 REGIONS = Task(
-    export=EXPORT,
+    export=replace(EXPORT, promises=export_promises, postprocess=write_postprocessed),
     training=_training,
     load=Pipeline.load,
     plan_folder=plan_folder,

@@ -143,7 +143,7 @@ def describe_classifier(
             "pixels": config.pixels,
         },
         {
-            "weights": config.encoder_weights if config.pretrained else None,
+            "weights": config.initial_encoder_weights,
             # That of `fit_logistic`, for a mean over bags.
             "penalty": 1 / (2 * len(bags)),
             "seed": seed,

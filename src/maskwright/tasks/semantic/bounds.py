@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.errors import DataError, ModelError
 from maskwright.export.artifact import is_artifact, model_folder
 from maskwright.imageio import write_image, write_table
 from maskwright.inference.folder_plan import (
@@ -36,6 +37,8 @@ from maskwright.reliability.assessment import (
 from maskwright.reliability.observations import ObservedPrediction
 from maskwright.reliability.record import TrustRecord
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor
+from maskwright.tasks.semantic.large_bounds import predict_large_bounds
+from maskwright.tasks.semantic.mask_model import large_options
 from maskwright.tasks.semantic.writing import write_files
 from maskwright.types import Alert, OnMessage
 
@@ -70,16 +73,6 @@ def with_bounds(jobs: Sequence[Job], record: TrustRecord, out: Path) -> list[Job
         replace(job, bounds=tuple(place / job.mask.relative_to(out) for place in places))
         for job in jobs
     ]
-
-
-def refuse_windows(options: FolderOptions) -> None:
-    """Raise `ConfigError` for bounds of images that are all predicted by windows."""
-    if options.large or options.polygons:
-        name = "large" if options.large else "polygons"
-        raise ConfigError(
-            f"Bounds are made of probabilities that are kept whole, and `{name}` predicts by "
-            f"windows: leave out one of both, or cut the images into parts."
-        )
 
 
 def bounds_model(
@@ -119,11 +112,14 @@ class _BoundsFolder:
                 advance(1)
             yield self._work(image, prediction, time.perf_counter() - started)
 
-    def predict_large(self, job: Job, advance: Advance) -> tuple[int, int]:
-        raise DataError(
-            f"{job.image} is predicted by windows, and bounds are made of probabilities that are "
-            f"kept whole; leave bounds out for this image, or cut it into parts."
-        )
+    def predict_large(self, job: Job, advance: Advance) -> tuple[tuple[int, int], Record]:
+        passes = 1 + self.predictor.sees_mirrored
+        options = large_options(self.options, job, lambda share: advance(share / passes))
+        size, assessed = predict_large_bounds(self.predictor, self.record, job, options)
+        return size, self._record(job, assessed)
+
+    def _record(self, job: Job, assessed: Sequence[MaskAssessment]) -> Record:
+        return {"image": job.name(self.out), "masks": [asdict(each) for each in assessed]}
 
     def _work(self, image: ReadImage, prediction: ObservedPrediction, seconds: float) -> Work:
         def write() -> Record:
@@ -139,7 +135,7 @@ class _BoundsFolder:
                 if image.gap is not None:
                     mask[image.gap] = IGNORE_LABEL
                 write_image(path, layer_values(mask))
-            return {"image": job.name(self.out), "masks": [asdict(each) for each in assessed]}
+            return self._record(job, assessed)
 
         # Labels and probabilities of the image and its mirror image, the image and its overlay.
         pixels = image.size[0] * image.size[1]
@@ -170,6 +166,10 @@ def write_trust_table(
         images = [(name, [without_promise(mask) for mask in masks]) for name, masks in images]
         for path in chain.from_iterable(job.bounds for job in jobs):
             path.unlink(missing_ok=True)
+        folders = {each for job in jobs for path in job.bounds for each in path.parents}
+        for folder in sorted(folders - {out, *out.parents}, reverse=True):  # the deepest first
+            with suppress(OSError):  # where others lie in it
+                folder.rmdir()
     rows = [_row(name, mask) for name, masks in images for mask in masks]
     write_table(out / TABLE_FILE, _COLUMNS, rows)
     return result

@@ -15,6 +15,7 @@ from maskwright.metrics.confusion import confusion, scores
 from maskwright.model_card import CARD_FILE, MODEL_FILE, SemanticCard, read_task
 from maskwright.tasks.image_examples import drawn_examples, original_sizes, samples, whole_network
 from maskwright.tasks.semantic.calibration.exported import export_promises, with_features
+from maskwright.tasks.semantic.postprocessed import write_postprocessed
 
 
 def compare_masks(
@@ -69,6 +70,8 @@ EXPORT = ExportTask(
     join=mean_logits,
     outputs=with_features,
     promises=export_promises,
+    postprocess=write_postprocessed,
+    image_files=True,
 )
 
 

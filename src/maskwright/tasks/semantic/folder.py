@@ -27,7 +27,6 @@ from maskwright.reliability.record import TrustRecord
 from maskwright.tasks.semantic.bounds import (
     bounds_model,
     read_promises,
-    refuse_windows,
     with_bounds,
     write_trust_table,
 )
@@ -71,7 +70,6 @@ def plan_masks(
         card = adjusted_card(load_card(Path(model), _card_of(task)), options.adjustments)
         record = None
         if options.bounds:
-            refuse_windows(options)
             record = read_promises(model, card, options.flips)
         worker = replace(options, on_message=ignore_message)
         open_model = partial(_open, task, Path(model), out, worker, record)

@@ -19,7 +19,8 @@ from maskwright.inference.folder_plan import (
 from maskwright.inference.large.partial_mask import LargeOptions
 from maskwright.inference.large.predict_large import predict_large
 from maskwright.inference.output_paths import Job
-from maskwright.inference.predictor import Prediction, Predictor
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Predictor
 from maskwright.labels import IGNORE_LABEL
 from maskwright.tasks.semantic.batching import BATCH_PIXELS, PreparedPixels, batches
 from maskwright.tasks.semantic.writing import write_files
@@ -66,19 +67,9 @@ class _MaskFolder:
                 decide = partial(self._decide, image, values)
                 yield self._work(image, decide, seconds, values.nbytes)
 
-    def predict_large(self, job: Job, advance: Advance) -> tuple[int, int]:
-        if job.probabilities is not None:
-            raise DataError(
-                f"{job.image} is predicted by windows, and probabilities are not kept; leave them "
-                f"out for this image, or cut it into parts."
-            )
-        options = LargeOptions(
-            flips=self.options.flips,
-            max_pixels=self.options.max_pixels,
-            advance=advance,
-            on_message=self.options.on_message,
-        )
-        return predict_large(
+    def predict_large(self, job: Job, advance: Advance) -> tuple[tuple[int, int], None]:
+        options = large_options(self.options, job, advance)
+        size = predict_large(
             self.predictor,
             job.image,
             job.mask,
@@ -87,6 +78,7 @@ class _MaskFolder:
             polygons=job.polygons,
             options=options,
         )
+        return size, None
 
     def _predict_tiled(self, image: ReadImage, advance: Advance) -> Work | Rejected:
         """Predict an image in tiles; only writing is left for a thread."""
@@ -119,6 +111,21 @@ class _MaskFolder:
             write_files(image.job, prediction, labels, image.pixels, self.options.max_pixels)
 
         return Work((image,), write, seconds, bytes_behind)
+
+
+def large_options(options: FolderOptions, job: Job, advance: Advance) -> LargeOptions:
+    """How an image of a folder is predicted by windows; `DataError` if probabilities are wanted."""
+    if job.probabilities is not None:
+        raise DataError(
+            f"{job.image} is predicted by windows, and probabilities are not kept; leave them out "
+            f"for this image, or cut it into parts."
+        )
+    return LargeOptions(
+        flips=options.flips,
+        max_pixels=options.max_pixels,
+        advance=advance,
+        on_message=options.on_message,
+    )
 
 
 def _counted(strips: Iterator[np.ndarray], height: int, advance: Advance) -> Iterator[np.ndarray]:

@@ -65,7 +65,7 @@ def describe_model(
         "channels": arrays.channels,
         "pixel_range": arrays.value_range,
     }
-    weights = config.encoder_weights if config.pretrained else None
+    weights = config.initial_encoder_weights
     if config.preset is not None:
         preset = ARCHITECTURES[config.preset]
         wanted: dict[str, Any] = {

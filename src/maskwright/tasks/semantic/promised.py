@@ -1,5 +1,6 @@
 """Promises of a model as the server gives them: what is known of each mask, and its bounds."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from maskwright.export.artifact import PREPARED, is_artifact, model_folder
 from maskwright.export.listing import read_listing
 from maskwright.export.runtime import ImageFunction
 from maskwright.model_card import TRUST_FILE, SemanticCard
-from maskwright.reliability.assessment import assess, bound_promises
+from maskwright.reliability.assessment import UNLIKE, MaskAssessment, assess, bound_promises
+from maskwright.reliability.familiarity import FLAGGED
 from maskwright.reliability.promises import share_of_cases
 from maskwright.reliability.record import TrustRecord
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor, load_observed
@@ -81,8 +83,30 @@ class PromisedPredictor:
             (promise.mask_name, name): promise.mask(probabilities[..., names.index(name)])
             for name, promise in bound_promises(self.promises)
         }
-        masks = []
+        masks, sentences = [], []
         for each in assessed:
-            level = record.classes[each.class_name].bound_level
-            masks.append({**asdict(each), "bound_holds_in": share_of_cases(1 - level)})
-        return AssessedMask(prediction, masks, bounds)
+            holds_in = share_of_cases(1 - record.classes[each.class_name].bound_level)
+            if each.expected_dice is not None:
+                sentences.append(_dice_sentence(each, each.expected_dice, holds_in))
+            if each.expected_dice is not None or each.decision is not None:
+                masks.append({**asdict(each), "bound_holds_in": holds_in})
+        p_value = assessed[0].unfamiliar_p if assessed else None
+        doubt = _doubt(assessed)
+        if p_value is not None and p_value <= FLAGGED:
+            sentences.insert(0, f"This image is {UNLIKE} (p = {p_value:.2g}).")
+            doubt = 2 - p_value
+        return AssessedMask(prediction, masks, bounds, sentences, doubt)
+
+
+def _doubt(masks: Sequence[MaskAssessment]) -> float:
+    """One minus the lower bound of the Dice, or the expected one, of the worst mask."""
+    known = [m.expected_dice if m.lower_bound is None else m.lower_bound for m in masks]
+    return 1 - min((dice for dice in known if dice is not None), default=1.0)
+
+
+def _dice_sentence(mask: MaskAssessment, expected: float, holds_in: str) -> str:
+    """Expected Dice of a mask in words."""
+    bound = mask.lower_bound
+    least = "" if bound is None else f", at least {bound:.2f} in {holds_in} images"
+    decision = "" if mask.decision is None else f": {mask.decision}"
+    return f"{mask.class_name}: Dice about {expected:.2f}{least}{decision}"

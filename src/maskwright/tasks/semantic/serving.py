@@ -33,7 +33,9 @@ def open_served(name: str, path: Path, sharing: EngineSharing) -> ServedModel:
 def with_promises(served: ServedModel, path: Path, sharing: EngineSharing) -> ServedModel:
     """The same with what is known of its masks, where promises were made of the model in `path`."""
     promised = open_promises(path, served.masks.predictor.card, sharing)
-    return replace(served, segmenter=replace(served.masks, assess=promised))
+    sentences = () if promised is None else tuple(p.sentence for p in promised.promises.promises)
+    segmenter = replace(served.masks, assess=promised)
+    return replace(served, segmenter=segmenter, promises=sentences)
 
 
 def open_predictor(path: Path, sharing: EngineSharing, task: ExportTask = EXPORT) -> Predictor:

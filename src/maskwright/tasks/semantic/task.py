@@ -23,10 +23,12 @@ from maskwright.tasks.semantic.labeling.audit import LabelAudit, audit_run
 from maskwright.tasks.semantic.labeling.audit_report import audit_report
 from maskwright.tasks.semantic.labeling.queue_images import queue_images
 from maskwright.tasks.semantic.network import auto_size
+from maskwright.tasks.semantic.own_model import resolve_own
 from maskwright.tasks.semantic.serving import open_served
 from maskwright.tasks.semantic.volumes import plan_images_or_volumes
 from maskwright.tasks.settings import make_augmentation, open_data
 from maskwright.tasks.sides import respect_sides
+from maskwright.tasks.transfer import check_weights
 
 if TYPE_CHECKING:
     from maskwright.training import TrainOptions
@@ -40,13 +42,19 @@ def resolve_config(
     Raises:
         ConfigError: If a setting cannot be used, before any data is read.
     """
-    from maskwright.losses import loss
+    from maskwright.losses import OWN_LOSS, loss
 
     if config.objects is not None:
         raise ConfigError("This is for masks of classes; leave `objects` out.")
+    check_weights(config, options)
     make_augmentation(config)
-    loss(config.loss, smoothing=config.smoothing)
+    if config.loss == OWN_LOSS and options.loss is None:
+        raise ConfigError("The run has a loss of your own: pass it again as `loss`, in Python.")
+    if options.loss is None:
+        loss(config.loss, smoothing=config.smoothing)
     dataset = open_data(config, data, options)
+    if options.model is not None:
+        config = resolve_own(config, dataset, options.model)
     names = dataset.labels.names
     for name in ("threshold", "fill_holes_px"):
         if dataset.labels.background is None and len(names) > 2 and getattr(config, name):

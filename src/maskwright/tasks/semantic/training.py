@@ -20,16 +20,15 @@ from maskwright.data.to_rgb import as_picture
 from maskwright.errors import ConfigError
 from maskwright.inference.pixels import pixel_percentiles
 from maskwright.labels import Labels
-from maskwright.losses import MaskLoss, loss
+from maskwright.losses import MaskLoss
 from maskwright.metrics.confusion import scores
 from maskwright.metrics.streaming import count
 from maskwright.model_card import SemanticCard, postprocessing_of
-from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
+from maskwright.tasks.semantic.own_model import describe_network
 from maskwright.tasks.settings import data_facts, make_augmentation, make_batching
 from maskwright.training import (
     Batching,
     LearningTask,
-    Recipe,
     Scoring,
     TrainingSetup,
     TrainOptions,
@@ -106,25 +105,28 @@ def prepare(
     """Decode the `train` split and, if there is one, the `val` split; describe model and task."""
     train, validation = decode(dataset, config, options)
     labels = dataset.labels
+    described = describe_network(dataset, config, options, train, synchronized)
     task = segmentation(
-        loss(config.loss, smoothing=config.smoothing),
+        described.loss,
         train,
         validation,
         scoring=mask_scoring(labels.num_classes, labels.background),
         batching=make_batching(config, options, len(train), config.crop),
         favor=rare_class_weights(train, labels.num_classes) if config.favor_rare else None,
         class_weights=_class_weights(config.class_weights, train, labels),
-        auxiliary_weight=auxiliary_loss_weight(config),
+        auxiliary_weight=described.auxiliary_weight,
     )
     # Made before training, so that a value it refuses is reported at once.
     card = SemanticCard(labels=labels, threshold=config.threshold, **card_values(config, train))
     return TrainingSetup(
         task=task,
-        network=describe_model(config, train, labels.num_classes, synchronized),
-        recipe=Recipe(**config.recipe()),
+        network=described.network,
+        initialize=described.initialize,
+        earlier=config.weights,
+        recipe=described.recipe,
         card=lambda _: card,
         data=data_facts(options, dataset, train, validation),
-        settings=config.effective(),
+        settings=described.settings,
         dataset=dataset,
         previews=partial(_previews, validation or train, labels, config.crop),
         preview_columns=("image", "ground truth", "predicted"),

@@ -6,7 +6,7 @@ from maskwright.data.to_rgb import as_picture
 from maskwright.errors import DataError
 from maskwright.imageio import atomic_write, read_image, write_image, write_mask
 from maskwright.inference.output_paths import Job
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.labels import Labels, layer_values
 
 _OVERLAY_ROWS = 512  # drawn at once, because drawing takes many times the bytes of the image

@@ -25,7 +25,8 @@ from maskwright.evaluation.reports.parts import (
     upper_first,
 )
 from maskwright.metrics.coco import CocoScores
-from maskwright.metrics.instances import FN, FP, THRESHOLDS, TP
+from maskwright.metrics.instances import FN, FP, SIZES_PX, THRESHOLDS, TP
+from maskwright.tasks.instances.evaluation.outcomes import OUTCOME_COLORS
 from maskwright.tasks.instances.evaluation.scores import SCORES, InstanceEvaluation
 from maskwright.tasks.instances.trust.report import kept_objects_scores, kept_objects_table
 
@@ -43,8 +44,10 @@ _CURVES = {
     "mask_iou": "IoU of masks in their boxes",
     "class_accuracy": "Class accuracy of regions",
 }
-_METHODS = {"centers": "centers and distances", "mask_rcnn": "Mask R-CNN"}
-_COUNTS = {"matched": TP, "false": FP, "missed": FN}
+METHODS = {"centers": "centers and distances", "condinst": "CondInst", "mask_rcnn": "Mask R-CNN"}
+"""Methods as they are shown."""
+COUNTS = {"matched": TP, "false": FP, "missed": FN}
+"""Columns of counts as they are shown."""
 
 
 def instance_report(evaluation: InstanceEvaluation) -> Report:
@@ -52,7 +55,7 @@ def instance_report(evaluation: InstanceEvaluation) -> Report:
     matched, false, missed = (int(count) for count in evaluation.counts.sum(axis=0))
     summary = (
         f"{counted(len(evaluation.samples), 'image')}, {counted(matched + missed, 'object')}, "
-        f"{missed:,} missed, {false:,} false"
+        f"{missed:,} missed, {false:,} false, {evaluation.duplicates:,} duplicates"
     )
     return Report(
         evaluation=evaluation,
@@ -62,7 +65,7 @@ def instance_report(evaluation: InstanceEvaluation) -> Report:
         cases=_cases(evaluation),
         page=partial(_page, evaluation),
         notes=(RULE,),
-        further_tables=_promises(evaluation),
+        further_tables=(_sizes(evaluation), *_promises(evaluation)),
     )
 
 
@@ -78,15 +81,45 @@ def _scores(evaluation: InstanceEvaluation) -> dict[str, Any]:
         "per_class": {
             name: {
                 **{key: plain(values[label]) for key, values in _class_scores(evaluation).items()},
-                **{key: int(counts[label, column]) for key, column in _COUNTS.items()},
+                **{key: int(counts[label, column]) for key, column in COUNTS.items()},
             }
             for label, name in enumerate(evaluation.labels.names)
             if label
         },
+        "by_size": {
+            size: {
+                **_size_counts(evaluation, row),
+                "coco_ap": plain(evaluation.masks.by_size[size]),
+            }
+            for row, size in enumerate(SIZES_PX)
+        },
+        "duplicates": evaluation.duplicates,
+        "duplicates_per_image": evaluation.duplicates / len(evaluation.tallies),
         "intervals": {key: plain(ends) for key, ends in evaluation.intervals.items()},
         "rule": RULE,
         **({"trust": kept_objects_scores(evaluation.trust)} if evaluation.trust else {}),
     }
+
+
+def _size_counts(evaluation: InstanceEvaluation, row: int) -> dict[str, int]:
+    return {key: int(evaluation.by_size[row, column]) for key, column in COUNTS.items()}
+
+
+def _sizes(evaluation: InstanceEvaluation) -> Table:
+    """Objects by their size."""
+    rows = []
+    for row, (size, (low, high)) in enumerate(SIZES_PX.items()):
+        ap = evaluation.masks.by_size[size]
+        limits = f"{low:,} to {high:,} px" if high < 10**9 else f"from {low:,} px"
+        cells = [TableCell(f"{count:,}") for count in _size_counts(evaluation, row).values()]
+        title = f"{upper_first(size)}, {limits}"
+        rows.append(Row(title=title, cells=(*cells, cell(ap)), gauge=gauge(ap)))
+    note = (
+        f"Areas are those of true objects, of false ones their own; matched at IoU 0.5. "
+        f"Duplicates, predictions of an object that has one already: {evaluation.duplicates:,}."
+    )
+    columns = tuple(map(Column, (*map(upper_first, COUNTS), "COCO AP")))
+    return Table(title="Sizes", first="Area", columns=columns, rows=tuple(rows), note=note)
 
 
 def _promises(evaluation: InstanceEvaluation) -> tuple[Table, ...]:
@@ -112,9 +145,9 @@ def _cases(evaluation: InstanceEvaluation) -> tuple[list[str], list[list[Any]]]:
         evaluation.samples, evaluation.tallies, evaluation.image_ap.tolist(), strict=True
     ):
         aji = tally.shared / tally.united if tally.united else float("nan")
-        counts = tally.counts[0].sum(axis=0)[list(_COUNTS.values())]
+        counts = tally.counts[0].sum(axis=0)[list(COUNTS.values())]
         rows.append([sample.id, sample.case, sample.image, csv_cell(ap), csv_cell(aji), *counts])
-    return ["id", "case", "image", "ap", "aji", *_COUNTS], rows
+    return ["id", "case", "image", "ap", "aji", *COUNTS], rows
 
 
 def _table(evaluation: InstanceEvaluation) -> Table:
@@ -152,9 +185,11 @@ def _page(evaluation: InstanceEvaluation) -> Page:
             if score.card
         ),
         charts=(by_threshold, distribution),
-        tables=(_classes(evaluation), *_promises(evaluation)),
+        tables=(_classes(evaluation), _sizes(evaluation), *_promises(evaluation)),
         curves=_CURVES,
-        examples_note="Images ordered by their AP. Each object has a color of its own.",
+        examples_note="Images ordered by their AP. Each object has a color of its own; errors have "
+        "the colors below. A duplicate is a false object inside a true one that has another.",
+        legends=(OUTCOME_COLORS,),
     )
 
 
@@ -162,11 +197,11 @@ def _classes(evaluation: InstanceEvaluation) -> Table:
     labels, rows = evaluation.labels, []
     for label in range(1, labels.num_classes):
         cells = [cell(values[label]) for values in _class_scores(evaluation).values()]
-        cells += [TableCell(f"{evaluation.counts[label, c]:,}") for c in _COUNTS.values()]
+        cells += [TableCell(f"{evaluation.counts[label, c]:,}") for c in COUNTS.values()]
         bar = gauge(evaluation.total.pq[label])
         title, color = labels.names[label], labels.colors[label]
         rows.append(Row(title=title, cells=tuple(cells), gauge=bar, color=color))
-    headings = ("PQ", "SQ", "RQ", "COCO AP", *map(upper_first, _COUNTS))
+    headings = ("PQ", "SQ", "RQ", "COCO AP", *map(upper_first, COUNTS))
     note = (
         "Panoptic quality (PQ) is segmentation quality (SQ), the mean IoU of matched objects, "
         "times recognition quality (RQ), the F1 score of matching."
@@ -181,8 +216,10 @@ def _settings(evaluation: InstanceEvaluation) -> dict[str, object]:
     if model.method == "centers":
         thresholds = f"foreground probability {model.foreground:g}, center {model.marker:g}"
     return {
-        "Method": _METHODS[model.method],
-        "Model input": model_input(model.size, model.tile),
+        "Method": METHODS[model.method],
+        "Model input": f"whole images, longer side {model.longer_side} px"
+        if model.longer_side
+        else model_input(model.size, model.tile),
         "Thresholds": f"{thresholds}, minimum area {model.min_area_px} px",
         **model_settings(evaluation),
     }

@@ -21,7 +21,7 @@ from maskwright.data.pipeline.epochs import (
 from maskwright.labels import IGNORE_LABEL
 from maskwright.tasks.instances.learning.targets import ObjectArrays, depth_target, visible
 
-_ON_OBJECTS = 0.5  # of the crops have a pixel of an object in their middle
+_ON_OBJECTS = 0.5  # of the crops smaller than the image have a pixel of an object in their middle
 _MIN_AREA_PX = 9  # what is left of an object in a crop, below which it cannot be recognized
 
 
@@ -55,7 +55,8 @@ def train_batches(
 
     def draw(index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         image, maps, classes = arrays[index]
-        center = _object_center(maps, rng) if crop and rng.random() < _ON_OBJECTS else None
+        cut = crop is not None and (image.shape[0] > crop[0] or image.shape[1] > crop[1])
+        center = _object_center(maps, rng) if cut and rng.random() < _ON_OBJECTS else None
         value_range = arrays.arrays.value_range
         image, maps = augment(
             image, maps, augmentation, rng, size, center, window=crop, value_range=value_range
@@ -80,7 +81,7 @@ def eval_batches(
         items = []
         for index, top, left, size in windows:
             image, maps, classes = arrays[index]
-            window = cut_image(image, top, left, size).astype(np.float32)
+            window = cut_image(image, top, left, size, reflect=False).astype(np.float32)
             items.append((window, cut_labels(maps, top, left, size), classes))
         return _collate(arrays, target, items, [index for index, *_ in windows])
 
@@ -148,7 +149,8 @@ def _boxes(
         ids[row, ..., : numbers.shape[2]] = numbers
         boxes[row, : len(classes)] = corners
         padded[row, : len(classes)] = classes
-    return {"boxes": boxes, "labels": padded, "ids": ids}, weights
+    counted = np.stack([each[..., 0] != IGNORE_LABEL for each in maps]).astype(np.float32)
+    return {"boxes": boxes, "labels": padded, "ids": ids, "counted": counted}, weights
 
 
 DEPTHS = Target(_depths, lambda size: (tf.TensorSpec((*size, 3), tf.float32), size))
@@ -161,8 +163,9 @@ BOXES = Target(
             "boxes": tf.TensorSpec((None, 4), tf.float32),
             "labels": tf.TensorSpec((None,), tf.int32),
             "ids": tf.TensorSpec((*size, None), tf.int32),
+            "counted": tf.TensorSpec(size, tf.float32),
         },
         (),
     ),
 )
-"""What `models.rcnn.rcnn_losses` takes as true; weights `(b,)`."""
+"""What `rcnn_losses` and `condinst_losses` take as true; weights `(b,)`."""

@@ -1,6 +1,6 @@
 """Learning tasks of instance models: center and distance maps, or Mask R-CNN."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from maskwright.losses import MaskLoss
 from maskwright.losses.detection import depth_loss
 from maskwright.metrics.confusion import scores
 from maskwright.metrics.streaming import count
+from maskwright.models.condinst import CondInst, condinst_losses
 from maskwright.models.rcnn import Rcnn, rcnn_losses
 from maskwright.tasks.instances.learning.batches import (
     BOXES,
@@ -66,20 +67,40 @@ def centers(loss: MaskLoss, num_classes: int, auxiliary_weight: float) -> Learne
 
 def detections(settings: Rcnn) -> Learned:
     """Boxes, classes and masks of a Mask R-CNN, which `mask_rcnn` built with the same settings."""
+    titles = {"class_accuracy": "class accuracy", "mask_iou": "mask IoU"}
+    return _detector(partial(_rcnn, settings), _proposal_counts, titles)
+
+
+def conditional(settings: CondInst) -> Learned:
+    """Scores and masks of a CondInst, which `condinst` built with the same settings."""
+    titles = {"mask_iou": "mask IoU", "class_accuracy": "class accuracy"}
+    return _detector(partial(_condinst, settings), _cell_counts, titles)
+
+
+def _rcnn(settings: Rcnn, model: keras.Model, *batch: Any) -> Any:
+    return rcnn_losses(model, settings, *batch)
+
+
+def _condinst(settings: CondInst, model: keras.Model, *batch: Any) -> Any:
+    return condinst_losses(model, settings, *batch)
+
+
+def _detector(
+    losses_of: Callable[..., Any], count: Callable[..., Tensor], titles: Mapping[str, str]
+) -> Learned:
+    """Sum of the losses of a detector, and scores of its positive regions or cells.
+
+    `losses_of` gives losses and outputs of a model, images, truth, and whether it is in training.
+    """
 
     def objective(
         model: keras.Model, batch: Any, training: bool
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         images, truth, weights = batch
-        losses, outputs = rcnn_losses(model, settings, images, truth, training)
+        losses, outputs = losses_of(model, images, truth, training)
         return weights * tf.add_n(list(losses.values())), outputs
 
-    scoring = Scoring(
-        count=_proposal_counts,
-        shape=(4,),
-        scores=_proposal_scores,
-        titles={"class_accuracy": "class accuracy", "mask_iou": "mask IoU"},
-    )
+    scoring = Scoring(count=count, shape=(4,), scores=_proposal_scores, titles=titles)
     return objective, scoring, BOXES
 
 
@@ -119,6 +140,17 @@ def _proposal_counts(truth: Mapping[str, Tensor], outputs: Mapping[str, Tensor])
     predicted = outputs["masks"] & positive[..., None, None]
     masks = (outputs["wanted"] > 0.5) & positive[..., None, None]
     values = (positive, correct, predicted & masks, predicted | masks)
+    return tf.stack([tf.reduce_sum(tf.cast(value, tf.int64)) for value in values])
+
+
+def _cell_counts(truth: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> Tensor:
+    """Counts of positive cells and of those with the right class; pixels of the intersections and
+    of the unions of their masks.
+    """
+    positive = outputs["positive"]
+    predicted = outputs["masks"] & positive[..., None, None]
+    masks = (outputs["wanted"] >= 0.5) & positive[..., None, None]
+    values = (positive, outputs["correct"] & positive, predicted & masks, predicted | masks)
     return tf.stack([tf.reduce_sum(tf.cast(value, tf.int64)) for value in values])
 
 

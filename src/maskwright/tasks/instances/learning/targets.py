@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from maskwright.data.dataset import DataSet
-from maskwright.data.geometry import resize_image, resize_labels
+from maskwright.data.geometry import longer_side_size, resize_image, resize_labels
 from maskwright.data.parallel import in_threads
 from maskwright.data.pipeline.arrays import Arrays
 from maskwright.data.samples import Sample
@@ -48,6 +48,16 @@ class ObjectArrays:
         """Why samples were skipped."""
         return self.arrays.skipped
 
+    def largest_px(self) -> int | None:
+        """Longer side of the largest objects, but for one in a hundred, px; `None` without any."""
+        sides = [
+            (objects.boxes[:, 2:] - objects.boxes[:, :2]).max(axis=1)
+            for numbers in self.numbers
+            for layer in np.moveaxis(numbers, -1, 0)
+            if len(objects := Instances.from_ids(layer))
+        ]
+        return int(np.quantile(np.concatenate(sides), 0.99)) if sides else None
+
     def fingerprint(self) -> str:
         """SHA-256 of everything a model could learn from, hexadecimal."""
         digest = hashlib.sha256(self.arrays.fingerprint().encode())
@@ -60,10 +70,12 @@ class ObjectArrays:
 def load_objects(
     dataset: DataSet,
     samples: Sequence[Sample],
-    size: tuple[int, int] | None,
+    size: tuple[int, int] | int | None,
     skip_unreadable: bool = False,
 ) -> ObjectArrays:
     """Decode every sample once, with its objects, into memory.
+
+    `size` is height and width of all images, or their longer side, which keeps their aspect, px.
 
     As `data.pipeline.load_arrays.load`; `ObjectArrays.arrays.skipped` says why samples are skipped.
     """
@@ -90,12 +102,13 @@ def load_objects(
 
 
 def _decode(
-    dataset: DataSet, size: tuple[int, int] | None, skip: bool, sample: Sample
+    dataset: DataSet, size: tuple[int, int] | int | None, skip: bool, sample: Sample
 ) -> tuple[Sample, np.ndarray, np.ndarray, np.ndarray, np.ndarray] | str:
     """Sample, image, classes, numbers and labels of objects, or why they cannot be had."""
     try:
         image, classes = dataset.read(sample)
         objects = dataset.read_objects(sample)
+        objects = objects.take(~objects.crowd)  # whose pixels have the ignore label
         if len(objects) > _MAX_OBJECTS:
             raise DataError(
                 f"{sample.image} has {len(objects):,} objects; expected {_MAX_OBJECTS:,} at most."
@@ -104,6 +117,8 @@ def _decode(
         if not skip:
             raise
         return str(error)
+    if isinstance(size, int):
+        size = longer_side_size(image.shape[:2], size)
     size = size or image.shape[:2]
     numbers = resize_labels(objects.layers().astype(np.uint16), size)
     classes = resize_labels(classes, size).astype(np.uint8)

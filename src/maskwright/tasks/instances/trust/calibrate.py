@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from maskwright.errors import ModelError
+from maskwright.errors import DataError, ModelError
 from maskwright.evaluation import EvaluateOptions
 from maskwright.export.artifact import is_artifact
 from maskwright.export.engines import Threads
 from maskwright.reliability.options import TrustOptions, chosen_classes
-from maskwright.tasks.instances.evaluation.scores import evaluate_instances
+from maskwright.tasks.independence import hashes_of, near_copies, nothing_there
+from maskwright.tasks.instances.evaluation.scorer import evaluate_instances
 from maskwright.tasks.instances.predictor import InstancePredictor
 from maskwright.tasks.instances.trust.object_losses import object_losses
 from maskwright.tasks.instances.trust.object_promises import (
@@ -35,13 +36,24 @@ def calibrate_objects(run: Path, data: str | Path, options: TrustOptions) -> Obj
         ModelError: If there is no such model, or it is an exported one.
         ConfigError: If an option does not fit the model.
     """
-    refuse_trust_options(ObjectTrust.task, ("flips", "need_dice"), options)
     if is_artifact(run):
         raise ModelError(
             f"{run} is an exported model, into which nothing is written: make promises of its run, "
             f"and export it again."
         )
     predictor = InstancePredictor.load(run, Threads(allow_code=options.allow_code))
+    record = calibrated(run, predictor, data, options)
+    record.write(run)
+    return record
+
+
+def calibrated(
+    run: Path, predictor: InstancePredictor, data: str | Path, options: TrustOptions
+) -> ObjectTrust:
+    """Promises of a predictor, which may run the network of a run in another engine; as
+    `calibrate_objects`, but nothing is written.
+    """
+    refuse_trust_options(ObjectTrust.task, ("flips", "need_dice"), options)
     predictor = predictor.adjusted(pixel_range=options.pixel_range)
     card = predictor.card
     classes = chosen_classes(card.labels, card.background, options.classes)
@@ -54,8 +66,13 @@ def calibrate_objects(run: Path, data: str | Path, options: TrustOptions) -> Obj
     is_approximate = was_selected_by(run, dataset, evaluation.samples)
     promises: list[ObjectPromise] = []
     notes: dict[str, None] = {}
-    for name, label in classes.items():
-        losses = object_losses(evaluation.pairs, evaluation.cases, label, card.min_area_px)
+    of_class = {
+        name: object_losses(evaluation.pairs, evaluation.cases, label, card.min_area_px)
+        for name, label in classes.items()
+    }
+    if not any(losses["missed"].n for losses in of_class.values()):
+        raise DataError(nothing_there(evaluation, of_class))
+    for name, losses in of_class.items():
         for request in options.requests(name):
             n = losses[request.side].n
             offered = request.offered(n)
@@ -63,7 +80,7 @@ def calibrate_objects(run: Path, data: str | Path, options: TrustOptions) -> Obj
                 notes[shortage] = None
             if offered is not None:
                 promises.append(make_object_promise(offered, losses, is_approximate))
-    record = ObjectTrust(
+    return ObjectTrust(
         model_sha256=card.model_sha256,
         data=str(dataset.root),
         split=split,
@@ -71,8 +88,8 @@ def calibrate_objects(run: Path, data: str | Path, options: TrustOptions) -> Obj
         images=len(evaluation.samples),
         cases=evaluation.num_cases,
         calibrated_with=objects_calibrated_with(card),
-        notes=tuple(notes),
+        asked=options.asked,
+        notes=(*near_copies(run, dataset, evaluation.samples), *notes),
+        image_hashes=hashes_of(dataset, evaluation.samples),
         promises=tuple(promises),
     )
-    record.write(run)
-    return record

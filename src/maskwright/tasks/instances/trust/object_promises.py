@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from maskwright.data.samples import counted
-from maskwright.model_card import InstanceCard
+from maskwright.model_card import TRUST_FILE, InstanceCard
 from maskwright.reliability.promises import (
     APPROXIMATE,
     REACH,
@@ -52,17 +53,37 @@ class ObjectPromise:
         """The promise in words, with what it rests on and how far it reaches."""
         if self.score is None:
             return f"{_no_promise(self)}; from {counted(self.n, 'case')}."
-        claim = _claim(self.request, self.score)
-        if self.request.delta is not None:
-            claim = (
-                f"With {percent(1 - self.request.delta)} confidence, {claim[0].lower()}{claim[1:]}"
-            )
-        parts = [claim]
+        parts = [self.claim]
         if self.request.side == "false" and self.other >= 1:
             parts.append("no lower score keeps this: no matched object has such a score")
         if self.is_approximate:
             parts.append(APPROXIMATE)
         return f"{'; '.join(parts)}; from {counted(self.n, 'case')}, {REACH}."
+
+    @property
+    def claim(self) -> str:
+        """What is promised alone, in words without a stop at the end."""
+        if self.score is None:
+            return _no_promise(self)
+        claim = _claim(self.request, self.score)
+        if self.request.delta is None:
+            return claim
+        return f"With {percent(1 - self.request.delta)} confidence, {claim[0].lower()}{claim[1:]}"
+
+    def safer(self, tolerance: float) -> "ObjectPromise":
+        """The same for scores that may be off by `tolerance`, as those of another engine are.
+
+        The score stays one of `SCORES`, lower where few are to be missed, higher where few are to
+        be false.
+        """
+        if self.score is None:
+            return self
+        if self.request.side == "missed":
+            step = int(np.searchsorted(SCORES, np.float32(self.score - tolerance), "right")) - 1
+        else:
+            step = int(np.searchsorted(SCORES, np.float32(self.score + tolerance), "left"))
+        step = min(max(step, 0), len(SCORES) - 1)
+        return replace(self, score=round(float(SCORES[step]), 3))
 
 
 def make_object_promise(
@@ -107,6 +128,25 @@ class ObjectTrust(PlainTrust):
     task: ClassVar[str] = InstanceCard.task
 
     promises: tuple[ObjectPromise, ...]
+
+    @classmethod
+    def valid(cls, folder: Path, card: InstanceCard) -> Self:
+        """Record in the folder of a model, whose promises hold for the way it predicts.
+
+        Raises `ModelError` where it is missing or damaged, or the promises are those of another
+        model, or size, tile, thresholds or cleaning are others.
+        """
+        record = cls.read(folder)
+        record.check(folder / TRUST_FILE, card.model_sha256, objects_calibrated_with(card))
+        return record
+
+    def for_engine(self, model_sha256: str, tolerance: float) -> Self:
+        """Promises of the same model in another engine, whose scores differ by `tolerance`.
+
+        `model_sha256` is on the card of the exported model. Scores move to the safe side.
+        """
+        promises = tuple(promise.safer(tolerance) for promise in self.promises)
+        return replace(self, model_sha256=model_sha256, promises=promises)
 
     @property
     def sentences(self) -> list[str]:

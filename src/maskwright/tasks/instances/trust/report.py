@@ -6,8 +6,8 @@ import numpy as np
 
 from maskwright.evaluation.reports.formatting import plain
 from maskwright.evaluation.reports.kept_promises import check_table
-from maskwright.evaluation.reports.parts import Column, Row, Table, TableCell
-from maskwright.evaluation.reports.promises import confidence, reach
+from maskwright.evaluation.reports.parts import Column, Table, TableCell
+from maskwright.evaluation.reports.promises import promise_rows, promises_table
 from maskwright.reliability.promises import percent
 from maskwright.tasks.instances.trust.object_promises import ObjectPromise, ObjectTrust
 from maskwright.tasks.instances.trust.verify import ObjectTrustCheck
@@ -15,12 +15,10 @@ from maskwright.tasks.instances.trust.verify import ObjectTrustCheck
 
 def object_promise_table(record: ObjectTrust) -> Table:
     """The promises that were made, what they rest on, and what they cost."""
-    rows = [
-        Row(
-            title=_promised(promise),
-            cells=(
-                TableCell(reach(promise)),
-                TableCell(confidence(promise)),
+    made = [
+        (
+            promise,
+            (
                 TableCell(f"{promise.n}"),
                 TableCell("none" if promise.score is None else f"{promise.score:.3g}"),
                 TableCell(_percent(promise.other)),
@@ -28,19 +26,11 @@ def object_promise_table(record: ObjectTrust) -> Table:
         )
         for promise in record.promises
     ]
-    return Table(
-        title="Promises",
-        first="At most",
-        columns=(
-            Column("Cases", "cases"),
-            Column("Confidence", "sure"),
-            Column("From", "from"),
-            Column("Score from", "score"),
-            Column("Cost", "cost"),
-        ),
-        rows=tuple(rows),
-        note=f"{record.basis} Objects count from the score on; cost is the share of them that is "
-        f"false, where few are missed, and the share of the true ones missed, where few are false.",
+    return promises_table(
+        promise_rows(made, _promised),
+        (Column("From", "from"), Column("Score from", "score"), Column("Cost", "cost")),
+        f"{record.basis} Objects count from the score on; cost is the share of them that is false, "
+        f"where few are missed, and the share of the true ones missed, where few are false.",
     )
 
 

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
+from maskwright.data import DataSet
 from maskwright.errors import ModelError
-from maskwright.evaluation import Caution
+from maskwright.evaluation import Caution, Evaluation
+from maskwright.export.artifact import model_folder
 from maskwright.metrics.coco import Pairs
 from maskwright.model_card import TRUST_FILE, InstanceCard
 from maskwright.reliability.promises import Side
 from maskwright.reliability.risk_control import exceeds
 from maskwright.reliability.verification import Verdict, realized_mean, verdict_of
+from maskwright.tasks.independence import dependent_images
 from maskwright.tasks.instances.trust.object_losses import SCORES, CaseLosses, object_losses
 from maskwright.tasks.instances.trust.object_promises import (
     ObjectPromise,
     ObjectTrust,
-    objects_calibrated_with,
 )
 
 
@@ -39,7 +41,7 @@ class ObjectCheck:
     @property
     def verdict(self) -> Verdict:
         """Whether these cases keep the promise."""
-        return verdict_of(self.promise.request, self.n, self.realized, self.ends)
+        return verdict_of(self.promise, self.n, self.realized, self.ends)
 
 
 def check_object_promise(
@@ -65,26 +67,44 @@ class ObjectTrustCheck:
 
 
 def read_object_trust(
-    run: Path, card: InstanceCard, split: str
+    run: Path, card: InstanceCard
 ) -> tuple[ObjectTrust | None, tuple[Caution, ...]]:
     """Promises beside a model, if there are any that hold for it, and what to say of them."""
-    if not (run / TRUST_FILE).is_file():
+    folder = model_folder(run)
+    if not (folder / TRUST_FILE).is_file():
         return None, ()
     try:
-        record = ObjectTrust.read(run)
-        record.check(run / TRUST_FILE, card.model_sha256, objects_calibrated_with(card))
+        record = ObjectTrust.valid(folder, card)
     except ModelError as error:
         return None, (Caution("promises", str(error)),)
-    if split != record.split:
-        return record, ()
-    text = (
-        f"The promises were made from the split {split}, which cannot tell whether they hold: "
-        f"evaluate on another one."
-    )
-    return record, (Caution("promises", text),)
+    return record, ()
 
 
 def verify_objects(
+    run: Path,
+    card: InstanceCard,
+    dataset: DataSet,
+    evaluation: Evaluation,
+    pairs: Sequence[Pairs],
+) -> tuple[ObjectTrustCheck | None, tuple[Caution, ...]]:
+    """Hold the record beside a model, if it has one that is valid, against an evaluation.
+
+    Images that the promises rest on do not count, see `dependent_images`; `pairs` are the objects
+    of all.
+    """
+    record, cautions = read_object_trust(run, card)
+    if record is None:
+        return None, cautions
+    places, cautions = dependent_images(run, dataset, evaluation, record)
+    kept = [place for place in range(len(pairs)) if place not in places]
+    if not kept:
+        return None, cautions
+    cases = evaluation.cases
+    of_kept = [pairs[place] for place in kept], [cases[place] for place in kept]
+    return check_objects(record, *of_kept, card), cautions
+
+
+def check_objects(
     record: ObjectTrust, pairs: Sequence[Pairs], cases: Sequence[str], card: InstanceCard
 ) -> ObjectTrustCheck:
     """Hold a record against the objects of images, whose cases are given."""

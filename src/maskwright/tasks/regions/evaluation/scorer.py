@@ -12,7 +12,7 @@ from maskwright.errors import DataError
 from maskwright.evaluation import EvaluateOptions, Evaluation, evaluate
 from maskwright.evaluation.loop import attempt, pack
 from maskwright.evaluation.result import rank_examples
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.tasks.regions import Region
 from maskwright.tasks.regions.classifier import DecisionQueue
 from maskwright.tasks.regions.evaluation.examples import ExampleDrawer

@@ -7,7 +7,8 @@ import numpy as np
 from maskwright.data import DataSet, Sample
 from maskwright.errors import DataError
 from maskwright.evaluation import Caution, EvaluateOptions, Evaluation, Skipped
-from maskwright.inference.predictor import Prediction, Segmenter
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Segmenter
 from maskwright.tasks.semantic.evaluation.scorer import SemanticScorer
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation
 

@@ -9,7 +9,7 @@ import numpy as np
 from maskwright.data import DataSet, Sample
 from maskwright.data.parallel import in_threads
 from maskwright.errors import DataError
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.tasks.regions.extraction.crops import CropSpec
 from maskwright.tasks.regions.extraction.extract import Region, extract, find_regions
 from maskwright.types import RegionKind

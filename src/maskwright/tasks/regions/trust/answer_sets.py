@@ -76,6 +76,34 @@ class AnswerSets:
         is_positive = possible[1] if any(possible) else probability >= 0.5
         return self.promises[is_positive].name
 
+    def possible(self, answer: str) -> list[str]:
+        """Names of the classes that an answer leaves possible."""
+        names = [promise.name for promise in self.promises]
+        return names if answer == REFER else [answer]
+
+    @property
+    def coverage(self) -> str:
+        """In how many new cases of either class the true one is possible, in words."""
+        levels = [promise.level for promise in self.promises if promise.level is not None]
+        if not levels:
+            return "too few calibration cases to rule a class out"
+        share = share_of_cases(1 - max(levels))
+        claim = f"in {share} new cases the right answer is in this set"
+        if any(promise.is_shared for promise in self.promises):
+            claim = f"for {share} {self.unit}s of a new case, on average, the right answer is in it"
+        return f"{claim}; {APPROXIMATE}" if self.is_approximate else claim
+
+    def safer(self, tolerance: float) -> "AnswerSets":
+        """The same for probabilities that may be off by `tolerance`, as another engine's are.
+
+        Each class is possible from a lower probability on, so that what was possible stays so.
+        """
+        negative, positive = (
+            replace(promise, threshold=max(_rounded_down(promise.threshold - tolerance), 0.0))
+            for promise in self.promises
+        )
+        return replace(self, promises=(negative, positive))
+
     def sentences(self) -> list[str]:
         """The promises in words, or why there is none."""
         return [self._sentence(promise) for promise in self.promises]
@@ -195,8 +223,12 @@ def _promise(decided: Decided, label: int, name: str, level: float) -> tuple[Ans
             f"No answer holds {name} in {percent(1 - offered.level)} of it: no region is found for "
             f"{lost} of it."
         )
-    threshold = math.floor(thresholds[allowed - 1] * 10**_DIGITS) / 10**_DIGITS
+    threshold = _rounded_down(thresholds[allowed - 1])
     return replace(promise, level=offered.level, threshold=threshold), note
+
+
+def _rounded_down(threshold: float) -> float:
+    return math.floor(threshold * 10**_DIGITS) / 10**_DIGITS
 
 
 def _by_case(shares: np.ndarray, cases: Sequence[str]) -> np.ndarray:

@@ -4,11 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
+from maskwright.config import RegionConfig
 from maskwright.errors import ConfigError, ModelError
 from maskwright.evaluation import EvaluateOptions
 from maskwright.export.artifact import is_artifact
-from maskwright.reliability.options import TrustOptions
+from maskwright.reliability.options import EVERYTHING, TrustOptions
+from maskwright.tasks.independence import hashes_of, near_copies
+from maskwright.tasks.provenance import undivided
 from maskwright.tasks.regions.evaluation.score_run import open_pipeline, score_run
+from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.setup import open_regions
 from maskwright.tasks.regions.trust.answer_sets import AnswerSets, make_answer_sets
 from maskwright.tasks.regions.trust.record import AnswerTrust, Masks, answers_calibrated_with
@@ -34,17 +38,34 @@ def calibrate_answers(run: Path, data: str | Path, options: TrustOptions) -> Ans
         ModelError: If there is no such model, or it is an exported one.
         ConfigError: If an option does not fit the model.
     """
+    if is_artifact(run):
+        raise ModelError(
+            f"{run} is an exported model, into which nothing is written: make promises of its run, "
+            f"and export it again."
+        )
+    pipeline, config = open_pipeline(run, options.pixel_range, options.allow_code)
+    record = calibrated(run, pipeline, config, data, options)
+    record.write(run)
+    return record
+
+
+def calibrated(
+    run: Path, pipeline: Pipeline, config: RegionConfig, data: str | Path, options: TrustOptions
+) -> AnswerTrust:
+    """Promises of a pipeline, which may run the networks of a run in another engine; as
+    `calibrate_answers`, but nothing is written.
+
+    Args:
+        config: Settings of the run.
+    """
     refuse_trust_options(AnswerTrust.task, _UNUSED, options)
     if options.each is None:
         raise ConfigError(
             "Expected `each`, the share of the cases of a class whose answer may be the other "
             "one, above 0; received none."
         )
-    if is_artifact(run):
-        raise ModelError(
-            f"{run} is an exported model, into which nothing is written: make promises of its run."
-        )
-    pipeline, config = open_pipeline(run, options.pixel_range, options.allow_code)
+    if options.split == EVERYTHING:
+        config = config.model_copy(update=undivided(config.division()))
     dataset, split, cautions = open_calibration(run, data, options, open_regions(data, config))
     given = EvaluateOptions(split=split, examples=0)
     evaluation = score_run(run, pipeline, dataset, config, given)
@@ -63,7 +84,7 @@ def calibrate_answers(run: Path, data: str | Path, options: TrustOptions) -> Ans
             decided, evaluation.card.names, options.each, is_approximate
         )
         notes |= dict.fromkeys(told)
-    record = AnswerTrust(
+    return AnswerTrust(
         model_sha256=evaluation.card.model_sha256,
         data=str(dataset.root),
         split=split,
@@ -71,8 +92,8 @@ def calibrate_answers(run: Path, data: str | Path, options: TrustOptions) -> Ans
         images=len(evaluation.samples),
         cases=len(np.unique(evaluation.cases)),
         calibrated_with={masks: answers_calibrated_with(pipeline, masks) for masks in kinds},
-        notes=tuple(notes),
+        asked=options.asked,
+        notes=(*near_copies(run, dataset, evaluation.samples), *notes),
+        image_hashes=hashes_of(dataset, evaluation.samples),
         answers=answers,
     )
-    record.write(run)
-    return record

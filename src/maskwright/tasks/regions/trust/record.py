@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from maskwright.errors import ModelError
 from maskwright.model_card import TRUST_FILE, RegionCard
@@ -42,18 +42,29 @@ class AnswerTrust(PlainTrust):
     @property
     def sentences(self) -> list[str]:
         """The promises in words."""
-        return [
-            f"With {masks} masks: {sentence[0].lower()}{sentence[1:]}"
-            if len(self.answers) > 1
-            else sentence
-            for masks, sets in self.answers.items()
-            for sentence in sets.sentences()
-        ]
+        return sentences_of(self.answers)
 
     @property
     def remarks(self) -> list[str]:
         """The promises in words, and what could not be promised."""
         return [*self.sentences, *self.notes]
+
+    def for_engine(
+        self, model_sha256: str, pipeline: Pipeline, tolerances: Mapping[Masks, float]
+    ) -> Self:
+        """Answers of the same model in another engine, on the kinds of masks of `tolerances`.
+
+        Args:
+            model_sha256: On the card of the exported model.
+            pipeline: The exported model.
+            tolerances: By how much probabilities differ; thresholds move to the safe side.
+        """
+        return replace(
+            self,
+            model_sha256=model_sha256,
+            answers={masks: self.answers[masks].safer(by) for masks, by in tolerances.items()},
+            calibrated_with={each: answers_calibrated_with(pipeline, each) for each in tolerances},
+        )
 
     def answers_for(self, path: Path, pipeline: Pipeline, masks: Masks) -> AnswerSets:
         """Answers on masks of a kind; `ModelError` where they do not hold for the way to predict.
@@ -69,6 +80,15 @@ class AnswerTrust(PlainTrust):
         used = pipeline.classifier.card.model_sha256, answers_calibrated_with(pipeline, masks)
         require_same_use(path, (self.model_sha256, self.calibrated_with[masks]), used)
         return self.answers[masks]
+
+
+def sentences_of(answers: Mapping[Masks, AnswerSets]) -> list[str]:
+    """Promises in words, of answers by the kind of masks."""
+    return [
+        f"With {masks} masks: {sentence[0].lower()}{sentence[1:]}" if len(answers) > 1 else sentence
+        for masks, sets in answers.items()
+        for sentence in sets.sentences()
+    ]
 
 
 def read_answers(

@@ -64,8 +64,8 @@ def answer_tables(check: AnswerTrustCheck | None) -> tuple[Table, ...]:
         ),
         rows=tuple(rows),
         note=f"{check.record.basis} Realized is the share of the cases of a class whose answer is "
-        f"the class or {REFER}; by chance: worse than promised, but no more than so many cases "
-        f"leave open.",
+        f"the class or {REFER}; by chance: worse than promised, but no more than so many cases, "
+        f"and so many calibration cases, leave open.",
     )
     return (table,)
 

@@ -1,14 +1,20 @@
 """Whether answers hold the true class in cases that they were not calibrated on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from maskwright.data import DataSet
 from maskwright.errors import ModelError
 from maskwright.evaluation import Caution
+from maskwright.export.artifact import model_folder
 from maskwright.metrics.intervals import proportion_interval
 from maskwright.model_card import TRUST_FILE
+from maskwright.reliability.promises import Promise, PromiseRequest
+from maskwright.reliability.verification import Verdict, verdict_of
+from maskwright.tasks.independence import dependent_images
 from maskwright.tasks.regions.evaluation.scores import RegionEvaluation
 from maskwright.tasks.regions.pipeline import Pipeline
 from maskwright.tasks.regions.trust.answer_sets import (
@@ -40,16 +46,17 @@ class AnswerCheck:
     referred_ends: np.ndarray
 
     @property
-    def verdict(self) -> str:
-        """Whether the promise was kept; `by chance` is worse than promised, but no more than so
-        many cases leave open.
-        """
-        if self.promise.level is None or not self.n:
-            return "nothing promised" if self.promise.level is None else "no case"
-        asked = 1 - self.promise.level
-        if self.covered >= asked:
-            return "kept"
-        return "not kept" if self.covered_ends[1] < asked else "by chance"
+    def verdict(self) -> Verdict | Literal["nothing promised"]:
+        """Whether the promise was kept; see `verification.verdict_of`."""
+        level = self.promise.level
+        if level is None:
+            return "nothing promised"
+        is_each = not self.promise.is_shared
+        request = PromiseRequest(
+            class_name=self.promise.name, side="missed", level=level, tau=0.5 if is_each else None
+        )
+        made = Promise(request=request, n=self.promise.n, threshold=self.promise.threshold)
+        return verdict_of(made, self.n, 1 - self.covered, 1 - self.covered_ends[::-1])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -75,29 +82,32 @@ def decided_with(evaluation: RegionEvaluation, masks: Masks) -> Decided:
 
 
 def verify_answers(
-    run: Path, pipeline: Pipeline, evaluation: RegionEvaluation
+    run: Path, pipeline: Pipeline, dataset: DataSet, evaluation: RegionEvaluation
 ) -> tuple[AnswerTrustCheck | None, tuple[Caution, ...]]:
-    """Hold the record beside a model, if there is one that is valid, against an evaluation."""
-    path = run / TRUST_FILE
+    """Hold the record beside a model, if there is one that is valid, against an evaluation.
+
+    Decisions on images that the promises rest on do not count, see `dependent_images`.
+    """
+    folder = model_folder(run)
+    path = folder / TRUST_FILE
     if not path.is_file():
         return None, ()
     checks: list[AnswerCheck] = []
     try:
-        record = AnswerTrust.read(run)
+        record = AnswerTrust.read(folder)
+        places, cautions = dependent_images(run, dataset, evaluation, record)
+        images = {evaluation.samples[place].id for place in places}
+        bags = tuple(bag for bag in evaluation.bags if images.isdisjoint(bag.images))
+        evaluation = replace(evaluation, bags=bags)
         for masks in record.answers:
             sets = record.answers_for(path, pipeline, masks)
             decided = decided_with(evaluation, masks)
             checks += (check_answers(sets, decided, label, masks) for label in range(2))
     except ModelError as error:
         return None, (Caution("promises", str(error)),)
-    check = AnswerTrustCheck(record=record, answers=tuple(checks))
-    if evaluation.options.split != record.split:
-        return check, ()
-    text = (
-        f"The promises were made from the split {record.split}, which cannot tell whether they "
-        f"hold: evaluate on another one."
-    )
-    return check, (Caution("promises", text),)
+    if not bags:
+        return None, cautions
+    return AnswerTrustCheck(record=record, answers=tuple(checks)), cautions
 
 
 def check_answers(sets: AnswerSets, decided: Decided, label: int, masks: Masks) -> AnswerCheck:

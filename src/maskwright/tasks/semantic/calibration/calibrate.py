@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from maskwright.data import DataSet
-from maskwright.errors import ModelError
+from maskwright.errors import DataError, ModelError
 from maskwright.evaluation import EvaluateOptions, Evaluation
 from maskwright.export.artifact import PREPARED, is_artifact
 from maskwright.export.engines import Threads
@@ -19,6 +19,7 @@ from maskwright.reliability.class_trust import calibrate_class
 from maskwright.reliability.observations import Observations
 from maskwright.reliability.options import TrustOptions, calibrated_with, chosen_classes
 from maskwright.reliability.record import TrustRecord
+from maskwright.tasks.independence import hashes_of, near_copies, nothing_there
 from maskwright.tasks.semantic.calibration.calibration_data import (
     open_calibration,
     training_images,
@@ -88,13 +89,15 @@ def calibrated(
         temperature: Whether to fit one; else that of the card stays.
 
     Raises:
-        DataError: If there is no image to calibrate on.
+        DataError: If there is no image to calibrate on, or none holds a class.
         ConfigError: If an option does not fit the model.
     """
     classes = chosen_classes(original.labels, original.background, options.classes)
     dataset, split, cautions = open_calibration(run, data, options)
     given = replace(options, split=split)
     passed, seen, card = _predict(network, original, dataset, given, classes, temperature)
+    if not any(len(seen.of(name).held_by) for name in classes):
+        raise DataError(nothing_there(passed, classes))
     for text in (*(caution.text for caution in (*cautions, *passed.warnings)), *_skipped(passed)):
         options.on_message(Alert(text))
     is_approximate = was_selected_by(run, dataset, passed.samples)
@@ -119,7 +122,8 @@ def calibrated(
         quality={name: quality for name, (_, quality, _) in known.items()},
         familiarity=familiarity,
         asked=options.asked,
-        notes=(*notes, *unfamiliar),
+        notes=(*near_copies(run, dataset, passed.samples), *notes, *unfamiliar),
+        image_hashes=hashes_of(dataset, passed.samples),
     )
     return record, card
 

@@ -15,7 +15,7 @@ from maskwright.errors import DataError
 from maskwright.evaluation import Caution
 from maskwright.evaluation.loop import attempt
 from maskwright.reliability.options import EVERYTHING, TrustOptions
-from maskwright.tasks.provenance import division_of, learned_images, without_learned
+from maskwright.tasks.provenance import division_of, learned_images, undivided, without_learned
 from maskwright.types import Alert
 
 _MOST_TRAINING = 1000  # images that familiarity is learned from
@@ -35,7 +35,11 @@ def open_calibration(
     it is open already.
     """
     split = options.split
-    dataset = open_dataset(data, **division_of(run)) if opened is None else opened
+    if opened is None:
+        division = division_of(run)
+        dataset = open_dataset(data, **undivided(division) if split == EVERYTHING else division)
+    else:
+        dataset = opened
     if split == EVERYTHING:
         dataset = replace(dataset, samples=tuple(replace(s, split=split) for s in dataset.samples))
     elif split == CALIBRATION and split not in dataset.splits and "val" in dataset.splits:

@@ -1,13 +1,13 @@
 """Promises of a run that go with its exported model, moved to the safe side of another engine."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskwright.data.samples import counted
-from maskwright.errors import ConfigError, DataError, ModelError
+from maskwright.errors import ModelError
 from maskwright.export.engines import OWN
 from maskwright.export.ensemble import is_ensemble
 from maskwright.export.export_task import Example
@@ -15,6 +15,7 @@ from maskwright.export.runtime import ImageFunction
 from maskwright.model_card import CARD_FILE, TRUST_FILE, SemanticCard
 from maskwright.reliability.options import TrustOptions
 from maskwright.reliability.record import TrustRecord
+from maskwright.tasks.promises_again import promises_again
 from maskwright.tasks.semantic.calibration.calibrate import calibrated
 from maskwright.tasks.semantic.calibration.observe import FEATURES, artifact_outputs, load_observed
 from maskwright.types import Format
@@ -44,16 +45,14 @@ def export_promises(
 
     Thresholds move by the largest difference of a probability, so that outer masks hold those of
     the run, and inner masks lie within them. Eight bits change probabilities by more: their
-    promises are made again through their own engine, of what was asked for then.
+    promises are made again through their own engine, of what was asked for then, with the
+    temperature of the run.
 
     Args:
         folder: With the network and its card.
         difference: Largest of two probabilities of both; `None` for a network of eight bits.
         examples: On which features of both are compared.
         data: What `open_dataset` takes, with the calibration images, for eight bits.
-
-    Raises:
-        ModelError: If features differ too much.
     """
     if not (run / TRUST_FILE).is_file():
         return []
@@ -64,50 +63,39 @@ def export_promises(
         return [f"The promises are left out. {error}"]
     exported = card_type.read(folder / CARD_FILE)
     if difference is None:
-        return _promise_again(run, folder, engine, exported, record, data)
-    record = record.for_engine(exported.model_sha256, difference)
+
+        def make(data: str | Path, options: TrustOptions) -> TrustRecord:
+            network = artifact_outputs(folder, engine, exported, OWN)
+            return calibrated(run, network, exported, data, options, temperature=False)[0]
+
+        flips = record.calibrated_with["flips"]
+        because = "eight bits change probabilities"
+        again, notes = promises_again(record, data, make, because, flips=flips)
+        if again is not None:
+            again.write(folder)
+        return notes
+    record, notes = record.for_engine(exported.model_sha256, difference), list[str]()
+    if record.familiarity is not None and is_ensemble(run):
+        record = replace(record, familiarity=None)
+        notes.append(
+            "The exported members give no features of their encoders: images unlike the training "
+            "images are not told."
+        )
     if record.familiarity is not None:
         network, _ = load_observed(run, card_type=card_type)
         opened = artifact_outputs(folder, engine, exported, OWN)
         unit, images = record.familiarity.model.unit, [each["image"] for each in examples]
         largest = max(_difference(network, opened, unit, image) for image in images)
         if not largest <= _MOST_DIFFERENCE:
-            raise ModelError(
+            record = replace(record, familiarity=None)
+            notes.append(
                 f"The features of the model exported to {engine} differ from the original by "
-                f"{largest:.1e} of their mean; allowed are {_MOST_DIFFERENCE:g}: use another "
-                f"format."
+                f"{largest:.1e} of their mean, allowed are {_MOST_DIFFERENCE:g}: images unlike the "
+                f"training images are not told. Promises made again with `maskwright trust` may "
+                f"mend it."
             )
     record.write(folder)
-    return []
-
-
-def _promise_again(
-    run: Path,
-    folder: Path,
-    engine: Format,
-    card: SemanticCard,
-    record: TrustRecord,
-    data: str | Path | None,
-) -> list[str]:
-    """Make promises of a network of eight bits; a note on what they rest on, or why there are none.
-
-    The temperature of the run stays.
-    """
-    told: list[str] = []
-    try:
-        if data is None:
-            raise DataError("Expected the data that they were made from; received none.")
-        flips = record.calibrated_with["flips"]
-        options = TrustOptions(**record.asked, flips=flips, on_message=told.append)
-        network = artifact_outputs(folder, engine, card, OWN)
-        again, _ = calibrated(run, network, card, data, options, temperature=False)
-        if again.split != record.split:
-            raise DataError(f"They were made from the split {record.split}; {data} has none.")
-    except (ConfigError, DataError) as error:
-        return [f"The promises are left out, because eight bits change probabilities. {error}"]
-    again.write(folder)
-    made = counted(again.cases, "case")
-    return [*told, f"The promises were made again for eight bits, from {made}."]
+    return notes
 
 
 def _difference(

@@ -33,7 +33,7 @@ def make_familiarity(
     """
     fewest = fewest_cases(FLAGGED)
     if channel_means is None:
-        return None, [f"{_NOT_TOLD}: the network does not give the features of a single encoder."]
+        return None, [f"{_NOT_TOLD}: the network does not give the features of an encoder."]
     if evaluation.num_cases < fewest:
         number = counted(evaluation.num_cases, "case")
         return None, [f"{_NOT_TOLD}: this needs {fewest} cases; there are {number}."]

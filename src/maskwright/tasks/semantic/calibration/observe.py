@@ -1,5 +1,7 @@
 """Predictions with all that promises and doubts are made from, and networks that run once."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,11 +16,13 @@ from maskwright.export.formats.table import FORMATS
 from maskwright.export.runtime import (
     ImageFunction,
     artifact_function,
+    card_and_members,
     keras_function,
-    load_logits,
+    mean_logits,
     open_model,
 )
-from maskwright.inference.predictor import Flips, Prediction, Predictor
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Flips, Predictor
 from maskwright.model_card import SemanticCard
 from maskwright.reliability.observations import MOST_VALUES, ObservedPrediction
 
@@ -34,14 +38,35 @@ def load_observed(
 ) -> tuple[ImageFunction, SemanticCard]:
     """The model of a run, an ensemble or an artifact as a function from images to outputs.
 
-    These are `"logits"` and, of a single network of ours, or an artifact that has it, `FEATURES`.
-    Raises `ModelError` as `load_logits`.
+    These are `"logits"` and, of networks of ours, or artifacts that have it, `FEATURES`; of an
+    ensemble, those of its members side by side. Raises `ModelError` as `load_logits`.
     """
     folder = model_folder(path)
     if not is_ensemble(folder):
         return open_model(folder, card_type, _with_features, artifact_outputs, threads)
-    logits, card = load_logits(folder, threads, card_type)
-    return lambda images: {"logits": logits(images)}, card
+    card, members = card_and_members(folder, card_type)
+    return _joined([load_observed(member, threads) for member in members]), card
+
+
+def _joined(members: Sequence[tuple[ImageFunction, SemanticCard]]) -> ImageFunction:
+    """Outputs of an ensemble from those of its members."""
+
+    def run(images: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = [network(images) for network, _ in members]
+        logits = [
+            (partial(_given, each["logits"]), card)
+            for each, (_, card) in zip(outputs, members, strict=True)
+        ]
+        joined = {"logits": mean_logits(logits)(images)}
+        if all(FEATURES in each for each in outputs):
+            joined[FEATURES] = np.concatenate([each[FEATURES] for each in outputs], axis=-1)
+        return joined
+
+    return run
+
+
+def _given(logits: np.ndarray, images: np.ndarray) -> np.ndarray:
+    return logits
 
 
 def artifact_outputs(
@@ -50,7 +75,14 @@ def artifact_outputs(
     """Outputs of the network of an artifact, by name; one that is built again has all of them."""
     if FORMATS[engine].described:
         return _with_features(read_keras(folder))
-    return artifact_function(folder, engine, threads)
+    run = artifact_function(folder, engine, threads)
+
+    def outputs(images: np.ndarray) -> dict[str, np.ndarray]:
+        given = run(images)
+        # Engines may name a single output otherwise.
+        return given if "logits" in given else {"logits": next(iter(given.values()))}
+
+    return outputs
 
 
 def _with_features(model: Any) -> ImageFunction:
@@ -80,16 +112,21 @@ class ObservingPredictor:
                 f"The image has {values:,} probabilities, more than the {MOST_VALUES:,} that "
                 f"promises are made from; cut it into parts."
             )
-        self._seen = []
+        self.start()
         prediction = self._predict(image, flips)
-        seen = np.concatenate(self._seen).mean(axis=0) if self._seen else None
+        seen = self.seen()
         mirrored = prediction
-        if _MIRROR in self.card.symmetries:
+        if self.sees_mirrored:
             other = self._predict(np.ascontiguousarray(image[:, ::-1]), False)
             mirrored = Prediction(*(_mirror(each) for each in (other.labels, other.probabilities)))
         return ObservedPrediction(
             prediction.labels, prediction.probabilities, mirrored=mirrored, channel_means=seen
         )
+
+    @property
+    def sees_mirrored(self) -> bool:
+        """Whether the mirror image is predicted too."""
+        return _MIRROR in self.card.symmetries
 
     def _predict(self, image: np.ndarray, flips: Flips) -> Prediction:
         """Prediction with probabilities that are at most 1; blended tiles sum to a little more."""
@@ -100,9 +137,17 @@ class ObservingPredictor:
 
     def channel_means(self, image: np.ndarray, flips: Flips = False) -> np.ndarray | None:
         """Channel means `(d,)` alone; `None` where the network does not give them."""
-        self._seen = []
+        self.start()
         for _ in self.predictor.strips(self.predictor.working(image), image.shape[:2], flips):
             pass
+        return self.seen()
+
+    def start(self) -> None:
+        """From now on, `seen` is that of another image."""
+        self._seen = []
+
+    def seen(self) -> np.ndarray | None:
+        """Channel means `(d,)` of all that `predictor` has run since `start`, or `None`."""
         return np.concatenate(self._seen).mean(axis=0) if self._seen else None
 
     def _logits(self, images: np.ndarray) -> np.ndarray:

@@ -4,17 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
-from maskwright.data import Sample
+from maskwright.data import DataSet, Sample
 from maskwright.errors import ModelError
-from maskwright.evaluation import Caution, EvaluateOptions
+from maskwright.evaluation import Caution, EvaluateOptions, Evaluation
+from maskwright.evaluation.reports.kept_promises import kept_cautions
 from maskwright.export.artifact import model_folder
 from maskwright.export.engines import Threads
 from maskwright.inference.adjustments import adjusted_card
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.model_card import CARD_FILE, SemanticCard
 from maskwright.reliability.observations import MOST_VALUES, Observations, ObservedPrediction
 from maskwright.reliability.record import TRUST_FILE, TrustRecord
 from maskwright.reliability.verification import TrustCheck, verify
+from maskwright.tasks.independence import dependent_images
 from maskwright.tasks.semantic.calibration.observe import ObservingPredictor, load_observed
 
 
@@ -45,9 +47,18 @@ class Watch:
         else:
             self._seen.skip()
 
-    def result(self, cases: list[str]) -> TrustCheck:
-        """What all images say of the promises; `cases` are theirs."""
-        return verify(self._record, self._seen, cases)
+    def result(
+        self, run: Path, dataset: DataSet, evaluation: Evaluation
+    ) -> tuple[TrustCheck | None, tuple[Caution, ...]]:
+        """What all images say of the promises but those that these rest on, and what of those.
+
+        Nothing where no other is left; the images are those of the evaluation.
+        """
+        places, cautions = dependent_images(run, dataset, evaluation, self._record)
+        if len(places) == self._seen.num_images:
+            return None, cautions
+        check = verify(self._record, self._seen.without(places), evaluation.cases)
+        return check, (*cautions, *kept_cautions(check))
 
 
 def open_watch(
@@ -69,11 +80,4 @@ def open_watch(
         return None, (Caution("promises", str(error)),)
     network, card = load_observed(run, Threads(allow_code=options.allow_code), card_type)
     adjusted = adjusted_card(card, {"pixel_range": options.pixel_range})
-    cautions: tuple[Caution, ...] = ()
-    if options.split == record.split:
-        text = (
-            f"The promises were made from the split {record.split}: images of another one tell "
-            f"whether they hold."
-        )
-        cautions = (Caution("promises", text),)
-    return Watch(ObservingPredictor(network, adjusted), record), cautions
+    return Watch(ObservingPredictor(network, adjusted), record), ()

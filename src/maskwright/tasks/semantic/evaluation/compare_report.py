@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from maskwright.data.samples import counted, examples
-from maskwright.evaluation.reports.formatting import csv_cell, number, plain, span
+from maskwright.evaluation.reports.formatting import csv_cell, number
 from maskwright.evaluation.reports.parts import (
-    Column,
     Page,
     Report,
     Row,
+    Score,
     Table,
     TableCell,
     model_settings,
@@ -20,7 +20,13 @@ from maskwright.evaluation.reports.parts import (
 )
 from maskwright.metrics import tally_scores
 from maskwright.metrics.confusion import EMPTY_RULE
+from maskwright.tasks.paired_tables import paired_entry, paired_row, paired_table
 from maskwright.tasks.semantic.evaluation.comparison import FAILED, Comparison
+from maskwright.tasks.semantic.evaluation.details.outlines import (
+    DISTANCES,
+    OUTLINE_RULE,
+    OUTLINE_SCORES,
+)
 from maskwright.tasks.semantic.evaluation.drawing import error_colors
 from maskwright.tasks.semantic.evaluation.scores import background_of, means_of
 
@@ -66,6 +72,7 @@ def _scores(comparison: Comparison) -> dict[str, Any]:
         "a": comparison.names[0],
         "b": comparison.names[1],
         **{mean.key: _entry(comparison, mean.key) for mean in means_of(comparison.card)},
+        **({} if comparison.outlines is None else {"outlines": _outline_entries(comparison)}),
         "per_class": {
             name: {"iou": _entry(comparison, "iou", label)}
             for label, name in enumerate(comparison.labels.names)
@@ -80,11 +87,21 @@ def _scores(comparison: Comparison) -> dict[str, Any]:
 
 
 def _entry(comparison: Comparison, key: str, label: int | None = None) -> dict[str, Any]:
-    """One score of both models, their difference, its interval and the verdict."""
-    a, b, gain, ends = _values(comparison, key, label)
-    values = {"a": plain(a), "b": plain(b), "difference": plain(gain), "interval": plain(ends)}
     chance = comparison.chances[key] if label is None else comparison.chances[key][label]
-    return values | {"p": plain(chance), "verdict": comparison.verdict(key, label)}
+    values = _values(comparison, key, label)
+    return paired_entry(values, chance, comparison.verdict(key, label))
+
+
+def _outline_entries(comparison: Comparison) -> dict[str, Any]:
+    """Scores of outlines, all exploratory, for JSON."""
+    return {
+        key: paired_entry(
+            (mean.a, mean.b, mean.gain, mean.ends),
+            comparison.chances[key],
+            comparison.outline_verdict(key),
+        )
+        for key, mean in comparison.outline_means.items()
+    }
 
 
 def _images(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
@@ -104,33 +121,41 @@ def _table(comparison: Comparison) -> Table:
     names = comparison.labels.names
     rows = [_row(comparison, upper_first(m.title), m.key) for m in means_of(comparison.card)]
     rows += [_row(comparison, f"IoU {name}", "iou", label) for label, name in enumerate(names)]
-    note = (
-        f"All pixels of the split taken together. In small type, the 95\N{NO-BREAK SPACE}% "
-        f"interval of the difference over cases. The first score decides: a model is called better "
-        f"where a difference as large is unlikely (p \N{LESS-THAN OR EQUAL TO} 0.05) if the "
-        f"predictions of the two are swapped within cases. The other verdicts are exploratory, "
-        f"and corrected for their number (Holm). {EMPTY_RULE}"
-    )
-    columns = (Column("A"), Column("B"), Column("A - B", interval=True))
-    return Table(
-        title="Scores",
-        first="Score",
-        columns=(*columns, Column("Verdict", "verdict")),
-        rows=tuple(rows),
-        note=note,
-    )
+    rows += [
+        _outline_row(comparison, score)
+        for score in OUTLINE_SCORES
+        if score.key in comparison.outline_means
+    ]
+    rule = EMPTY_RULE
+    if comparison.outlines is not None:
+        rule += (
+            f" Scores of outlines are means over cases, surface Dice at "
+            f"{comparison.outlines[0].tolerance}; of distances, low ones are good. {OUTLINE_RULE}"
+        )
+    return paired_table(rows, "All pixels of the split taken together.", rule)
 
 
 def _row(comparison: Comparison, title: str, key: str, label: int | None = None) -> Row:
-    a, b, gain, ends = _values(comparison, key, label)
-    difference = TableCell(number(gain, signed=True), span(ends, signed=True))
+    return paired_row(title, _values(comparison, key, label), comparison.verdict(key, label))
+
+
+def _outline_row(comparison: Comparison, score: Score) -> Row:
+    mean = comparison.outline_means[score.key]
+    show = _distance if score.key in DISTANCES else number
+    low, high = (show(end, signed=True) for end in mean.ends)
     cells = (
-        TableCell(number(a)),
-        TableCell(number(b)),
-        difference,
-        TableCell(comparison.verdict(key, label)),
+        TableCell(show(mean.a)),
+        TableCell(show(mean.b)),
+        TableCell(
+            show(mean.gain, signed=True), "" if np.isnan(mean.ends).any() else f"{low} to {high}"
+        ),
+        TableCell(comparison.outline_verdict(score.key)),
     )
-    return Row(title=title, cells=cells)
+    return Row(title=score.title, cells=cells)
+
+
+def _distance(value: float, signed: bool = False) -> str:
+    return f"{value:+.1f}" if signed else f"{value:.1f}"
 
 
 def _values(comparison: Comparison, key: str, label: int | None) -> list[np.ndarray]:

@@ -6,27 +6,25 @@ from functools import cached_property
 
 import numpy as np
 
-from maskwright.evaluation import Caution, Evaluation
+from maskwright.evaluation import Evaluation
 from maskwright.labels import Labels
 from maskwright.metrics import Paired, paired_difference, tally_scores
-from maskwright.metrics.paired import holm, sign_shown, verdict
+from maskwright.metrics.paired import PairedMean, holm, paired_mean, sign_shown, verdict
 from maskwright.model_card import SemanticCard
+from maskwright.tasks.semantic.evaluation.details.measures import MaskDetails
+from maskwright.tasks.semantic.evaluation.details.outlines import DISTANCES, OUTLINE_SCORES
 from maskwright.tasks.semantic.evaluation.scores import background_of, headline, means_of
 
 FAILED = 0.5
 """Dice below which an image counts as failed."""
-
-TWO_FILES = Caution(
-    "two_models",
-    "Two trained models were compared, not two ways to train: another seed gives another model.",
-)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Comparison(Evaluation):
     """Counts of two models on the same images; `card` and `names[0]` are those of A.
 
-    `tallies` are those of each image, of A and of B, int64 `(n, 2, 3, classes)`.
+    `tallies` are those of each image, of A and of B, int64 `(n, 2, 3, classes)`; `outlines` their
+    scores of outlines, where these are compared.
     """
 
     card: SemanticCard
@@ -34,12 +32,28 @@ class Comparison(Evaluation):
     cards: tuple[SemanticCard, SemanticCard]
     labels: Labels
     tallies: np.ndarray
+    outlines: tuple[MaskDetails, MaskDetails] | None = None
 
     @cached_property
     def paired(self) -> Paired:
         """Scores of A and B, A's gain over B, its intervals and tests."""
         a, b = self.tallies.swapaxes(0, 1)
         return paired_difference(a, b, self.cases, background=background_of(self.card))
+
+    @cached_property
+    def outline_means(self) -> Mapping[str, PairedMean]:
+        """Scores of outlines by key, means over the classes of an image and over cases; or none.
+
+        Those of which no image has one, such as distances in mm, are left out.
+        """
+        if self.outlines is None:
+            return {}
+        a, b = (details.scores for details in self.outlines)
+        means = {
+            score.key: paired_mean(a[f"mean_{score.key}"], b[f"mean_{score.key}"], self.cases)
+            for score in OUTLINE_SCORES
+        }
+        return {key: mean for key, mean in means.items() if not np.isnan(mean.gain)}
 
     @property
     def primary(self) -> str:
@@ -50,12 +64,15 @@ class Comparison(Evaluation):
     def chances(self) -> Mapping[str, np.ndarray]:
         """Chance of each difference between equal models, `()` and `(classes,)`; nan without test.
 
-        That of the primary score is as it is: its verdict decides. All others, of the means and of
-        the IoU of each class, are corrected together by `holm`.
+        That of the primary score is as it is: its verdict decides. All others, of the means, of
+        outlines and of the IoU of each class, are corrected together by `holm`.
         """
         keys = [mean.key for mean in means_of(self.card) if mean.key != self.primary]
         p = vars(self.paired.p)
-        corrected = holm(np.concatenate([[p[key] for key in keys], p["iou"]]))
+        outlines = self.outline_means
+        single = [*(p[key] for key in keys), *(mean.p for mean in outlines.values())]
+        keys += outlines
+        corrected = holm(np.concatenate([single, p["iou"]]))
         others = dict(zip(keys, corrected, strict=False))
         return {self.primary: p[self.primary], **others, "iou": corrected[len(keys) :]}
 
@@ -64,6 +81,11 @@ class Comparison(Evaluation):
         chance = self.chances[key] if label is None else self.chances[key][label]
         gain = getattr(self.paired.gain, key)
         return verdict(sign_shown(gain if label is None else gain[label], float(chance)))
+
+    def outline_verdict(self, key: str) -> str:
+        """Plain words on the difference in a score of outlines; of distances, low ones are good."""
+        sign = sign_shown(self.outline_means[key].gain, float(self.chances[key]))
+        return verdict(-sign if key in DISTANCES else sign)
 
     @cached_property
     def dice(self) -> np.ndarray:

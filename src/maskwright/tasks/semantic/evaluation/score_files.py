@@ -9,6 +9,7 @@ from maskwright.evaluation.reports.formatting import csv_cell, plain
 from maskwright.evaluation.reports.kept_promises import kept_scores
 from maskwright.metrics.confusion import EMPTY_RULE, TRUTH
 from maskwright.metrics.false_alarms import FalseAlarms
+from maskwright.tasks.semantic.evaluation.details.calibration_tables import calibration_of
 from maskwright.tasks.semantic.evaluation.details.image_tables import (
     column_scores,
     missed_images,
@@ -17,7 +18,6 @@ from maskwright.tasks.semantic.evaluation.details.image_tables import (
 from maskwright.tasks.semantic.evaluation.details.measures import MaskDetails
 from maskwright.tasks.semantic.evaluation.details.outlines import OUTLINE_RULE
 from maskwright.tasks.semantic.evaluation.details.probability_tables import (
-    calibration_of,
     class_curves,
     curve_scores,
 )
@@ -87,7 +87,7 @@ def _alarms(alarms: FalseAlarms) -> dict[str, Any]:
 
 def _details(evaluation: SemanticEvaluation, details: MaskDetails) -> dict[str, Any]:
     """Scores of outlines, sizes, groups and probabilities, as far as they were asked for."""
-    tolerance, calibration = details.tolerance, calibration_of(details)
+    tolerance, calibration = details.tolerance, calibration_of(details, evaluation.cases)
     values: dict[str, Any] = {
         "outlines": {f"tolerance_{tolerance.unit}": tolerance.distance, "rule": OUTLINE_RULE},
         "sizes": {

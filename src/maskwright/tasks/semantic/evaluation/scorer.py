@@ -17,7 +17,6 @@ from maskwright.evaluation import EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.groups import column_groups
 from maskwright.evaluation.loop import Consumer, pack, unpack
 from maskwright.evaluation.reports.formatting import number
-from maskwright.evaluation.reports.kept_promises import kept_cautions
 from maskwright.evaluation.result import (
     Size,
     Weigh,
@@ -27,7 +26,8 @@ from maskwright.evaluation.result import (
     rare_cautions,
 )
 from maskwright.export.engines import Threads
-from maskwright.inference.predictor import Prediction, Predictor, Segmenter, check_flips
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Predictor, Segmenter, check_flips
 from maskwright.metrics import confusion, layer_confusion, tally, tally_scores
 from maskwright.metrics.confusion import PREDICTED, foreground, layer_tally
 from maskwright.metrics.false_alarms import false_areas
@@ -35,7 +35,7 @@ from maskwright.metrics.intervals import cases_with_class
 from maskwright.model_card import SemanticCard
 from maskwright.tasks.provenance import division_of, without_learned
 from maskwright.tasks.semantic.calibration.watch import open_watch
-from maskwright.tasks.semantic.evaluation.details.measures import DetailScorer
+from maskwright.tasks.semantic.evaluation.details.measures import DetailScorer, MaskDetails
 from maskwright.tasks.semantic.evaluation.drawing import draw_errors
 from maskwright.tasks.semantic.evaluation.scores import SemanticEvaluation, background_of
 
@@ -101,6 +101,11 @@ class SemanticScorer:
             self._details.update(sample, truth, prediction)
 
     @property
+    def details(self) -> MaskDetails | None:
+        """What was measured beside the pixels so far; `None` if that is not asked for."""
+        return None if self._details is None else self._details.result()
+
+    @property
     def tallies(self) -> np.ndarray:
         """Of each image so far, int64 `(n, 3, classes)`."""
         return np.stack(self._tallies)
@@ -130,7 +135,7 @@ class SemanticScorer:
                 "labels": self.labels,
                 "counts": self._counts,
                 "tallies": self.tallies,
-                "details": None if self._details is None else self._details.result(),
+                "details": self.details,
             }
         )
 
@@ -200,8 +205,7 @@ def evaluate_run(
     else:
         predict = partial(watch.predict, options)
         evaluation = evaluate_masks(watch.model, dataset, options, predict, [watch.consume])
-        check = watch.result(evaluation.cases)
-        of_promises = (*of_promises, *kept_cautions(check))
+        check, of_promises = watch.result(run, dataset, evaluation)
         evaluation = replace(evaluation, trust=check)
     return replace(evaluation, warnings=(*seen, *of_promises, *evaluation.warnings))
 

@@ -9,20 +9,26 @@ from typing import Any
 import numpy as np
 
 from maskwright.data import DataSet, Sample, open_dataset
-from maskwright.data.layers import require_one_class
+from maskwright.data.layers import layer_labels, read_layers, require_one_class
 from maskwright.errors import DataError
 from maskwright.evaluation import EvaluateOptions, Evaluation, Example, evaluate
 from maskwright.evaluation.loop import pack, unpack
 from maskwright.evaluation.result import class_cautions
 from maskwright.export.engines import Threads
 from maskwright.export.runtime import load_card
-from maskwright.inference.predictor import Prediction, Predictor, check_flips
+from maskwright.inference.prediction import Prediction
+from maskwright.inference.predictor import Predictor, check_flips
 from maskwright.labels import Labels
 from maskwright.model_card import SemanticCard
-from maskwright.reliability.label_audit import SuspectPiece, label_score, worst_piece
+from maskwright.reliability.label_audit import (
+    SuspectPiece,
+    audit_layers,
+    label_score,
+    worst_piece,
+)
 from maskwright.reliability.observations import MOST_VALUES
+from maskwright.tasks.paired_runs import merge_cautions
 from maskwright.tasks.provenance import division_of
-from maskwright.tasks.semantic.evaluation.compare import merge_cautions
 from maskwright.tasks.semantic.labeling.audit_drawing import draw_piece
 from maskwright.tasks.semantic.labeling.unseen import UNSEEN, assign_unseen
 
@@ -50,31 +56,46 @@ class AuditedMask:
 class LabelAudit(Evaluation):
     """Masks of a data set in the order in which to look at them, those least agreed with first.
 
-    `labels` are the classes of the data; `samples` are in the order of `masks`; `examples` show
-    the first of them.
+    `source` is what the data set was opened by; `labels` are the classes of the data, or the
+    layers; `samples` are in the order of `masks`; `examples` show the first of them.
     """
 
+    source: str
     labels: Labels
     masks: tuple[AuditedMask, ...]
 
+    def label_name(self, label: int) -> str:
+        """Name of a label of a piece; of a layer without the class, `no tumor`."""
+        names = self.labels.names
+        return names[label] if label < len(names) else f"no {names[label - len(names)]}"
 
-def audit_run(run: Path, data: str | Path, options: EvaluateOptions) -> LabelAudit:
+
+def audit_run(
+    run: Path,
+    data: str | Path,
+    options: EvaluateOptions,
+    card_type: type[SemanticCard] = SemanticCard,
+) -> LabelAudit:
     """Audit the masks of a data set by a run, an ensemble or, best, a cross-validation.
+
+    Of classes that overlap, the score of an image is that of its worst layer.
 
     Raises:
         DataError: If no image can be scored, or model and data do not match.
         ModelError: If there is no such model, or no record of what it has learned from.
         ConfigError: For flips that the model was not trained with.
     """
-    load_card(run, SemanticCard)
-    dataset = require_one_class(open_dataset(data, **division_of(run)), "an audit of labels")
+    card = load_card(run, card_type)
+    dataset = open_dataset(data, **division_of(run))
+    if not card.overlapping:
+        require_one_class(dataset, "this model")
     given = {sample.id: sample for sample in dataset.samples}
     assignments, cautions = assign_unseen(dataset, run)
     parts = []
     for number, (model, source) in enumerate((a.model, a.source) for a in assignments):
         if len(assignments) > 1:
             options.on_message(f"Model {number + 1} of {len(assignments)}: {model.name} …")
-        predictor = Predictor.load(model, Threads(allow_code=options.allow_code))
+        predictor = Predictor.load(model, Threads(allow_code=options.allow_code), card_type)
         predictor = predictor.adjusted(pixel_range=options.pixel_range)
         check_flips(predictor.card, options.flips)
         scorer = _AuditScorer(source, predictor.card, options, model.resolve().name)
@@ -91,7 +112,9 @@ def audit_run(run: Path, data: str | Path, options: EvaluateOptions) -> LabelAud
         samples=tuple(mask.sample for mask in masks),
         skipped=tuple(skip for part in parts for skip in part.skipped),
         warnings=(*cautions, *merge_cautions(names, kept)),
-        examples=tuple(_example(dataset, *item) for item in _worst(masks, options.examples)),
+        examples=tuple(
+            _example(dataset, parts[0], *item) for item in _worst(masks, options.examples)
+        ),
     )
 
 
@@ -103,25 +126,36 @@ class _AuditScorer:
         self.options = replace(options, split=UNSEEN)
         self.workers = None if card.size else 1
         self._model, self._masks = model, list[AuditedMask]()
-        self._warnings = class_cautions(card.labels, source.labels)
+        self._labels = layer_labels(source.labels) if card.overlapping else source.labels
+        self._warnings = class_cautions(card.labels, self._labels)
 
     def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        return self.source.read(sample)
+        return _read(self.source, self.card.overlapping, sample)
 
     def update(
         self, sample: Sample, image: np.ndarray, truth: np.ndarray, prediction: Prediction
     ) -> None:
-        values = prediction.probabilities
-        score = float("nan") if values is None else label_score(values, truth, self.card.background)
-        if values is None or np.isnan(score):
+        values = np.asarray(prediction.probabilities)
+        if self.card.overlapping:
+            score, piece = audit_layers(values, truth)
+            predicted = values > 0.5
+        else:
+            score = label_score(values, truth, self.card.background)
+            piece = None if np.isnan(score) else worst_piece(values, truth)
+            predicted = values.argmax(axis=-1)
+        if np.isnan(score):
             raise DataError(f"{sample.image}: its mask ignores every pixel.")
-        predicted = pack(values.argmax(axis=-1).astype(np.uint8))
-        piece = worst_piece(values, truth)
-        self._masks.append(AuditedMask(sample, score, piece, self._model, predicted))
+        packed = pack(predicted.astype(np.uint8))
+        self._masks.append(AuditedMask(sample, score, piece, self._model, packed))
 
     def result(self, base: Evaluation) -> LabelAudit:
         fields = {**vars(base), "warnings": tuple(self._warnings)}
-        return LabelAudit(**fields, labels=self.source.labels, masks=tuple(self._masks))
+        masks = tuple(self._masks)
+        return LabelAudit(**fields, source=self.source.origin, labels=self._labels, masks=masks)
+
+
+def _read(source: DataSet, overlapping: bool, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    return read_layers(source, sample) if overlapping else source.read(sample)
 
 
 def _predict(predictor: Predictor, options: EvaluateOptions, image: np.ndarray) -> Prediction:
@@ -143,13 +177,15 @@ def _worst(
     return pieces[:number]
 
 
-def _example(dataset: DataSet, rank: int, mask: AuditedMask, piece: SuspectPiece) -> Example:
-    image, given = dataset.read(mask.sample)
-    share = piece.area_px / given.size
-    names = dataset.labels.names
+def _example(
+    dataset: DataSet, audit: LabelAudit, rank: int, mask: AuditedMask, piece: SuspectPiece
+) -> Example:
+    image, given = _read(dataset, audit.card.overlapping, mask.sample)
+    share = piece.area_px / (given.shape[0] * given.shape[1])
     text = (
-        f"score {mask.score:.3f} · {names[piece.given]} in the mask, {names[piece.predicted]} by "
-        f"the model · {piece.area_px:,} px, {share:.1%} of the image"
+        f"score {mask.score:.3f} · {audit.label_name(piece.given)} in the mask, "
+        f"{audit.label_name(piece.predicted)} by the model · {piece.area_px:,} px, {share:.1%} of "
+        f"the image"
     )
-    panels = draw_piece(image, given, unpack(mask.predicted), piece, dataset.labels)
+    panels = draw_piece(image, given, unpack(mask.predicted), piece, audit.labels)
     return Example("", f"{rank}. {mask.sample.id}", text, panels)

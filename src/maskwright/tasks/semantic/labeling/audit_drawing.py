@@ -7,7 +7,7 @@ from maskwright.data.geometry import resize_image, resize_labels
 from maskwright.data.to_rgb import as_picture
 from maskwright.evaluation.result import example_size
 from maskwright.labels import Labels
-from maskwright.reliability.label_audit import SuspectPiece
+from maskwright.reliability.label_audit import SuspectPiece, piece_pixels
 
 _MARK = (255, 0, 200)  # unlike the colors of classes and of most photographs
 _OPACITY = 0.35  # of masks, so that the image can be judged beneath
@@ -26,17 +26,17 @@ def draw_piece(
 
     Args:
         image: `(h, w, c)`.
-        given: Labels of the mask, `(h, w)`.
-        predicted: Labels by the model, `(h, w)`.
+        given: Labels of the mask, `(h, w)`, or layers, `(h, w, classes)`.
+        predicted: The same by the model.
         piece: What is boxed, and outlined close up.
         labels: Names and colors of the classes.
     """
-    size = example_size(given.shape)
+    size = example_size(given.shape[:2])
     picture = resize_image(np.ascontiguousarray(as_picture(image)), size)
     overlays = [
         labels.overlay(picture, resize_labels(mask, size), _OPACITY) for mask in (given, predicted)
     ]
-    scale = np.array(size * 2) / np.array(given.shape * 2)
+    scale = np.array(size * 2) / np.array(given.shape[:2] * 2)
     box = np.round(np.array(piece.box) * scale).astype(int)
     captions = ("Image", "Mask", "Model")
     boxed = [_boxed(each, box) for each in (picture, *overlays)]
@@ -59,9 +59,9 @@ def _close_up(
 ) -> np.ndarray:
     """The surroundings of a piece, and its outline."""
     top, left, bottom, right = piece.box
-    inside = np.zeros(given.shape, np.uint8)
+    inside = np.zeros(given.shape[:2], np.uint8)
     part = np.s_[top:bottom, left:right]
-    inside[part] = (given[part] == piece.given) & (predicted[part] == piece.predicted)
+    inside[part] = piece_pixels(given[part], predicted[part], piece)
     rows = _around(top, bottom, given.shape[0])
     columns = _around(left, right, given.shape[1])
     cut = np.ascontiguousarray(picture[rows, columns])

@@ -1,6 +1,7 @@
 """What is shown and written of an audit of labels."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from maskwright.data.audit.audit_scan import relative_name
@@ -35,7 +36,13 @@ def audit_report(audit: LabelAudit) -> Report:
         summary=f"{counted(len(audit.masks), 'mask')}, each scored by a model that has not learned "
         f"from it",
         table=_table(audit),
-        scores={"note": LIMITS, "masks": [_values(audit, mask) for mask in audit.masks]},
+        scores={
+            "note": LIMITS,
+            "source": _absolute(audit.source),
+            "classes": list(audit.labels.names),
+            "overlapping": audit.card.overlapping,
+            "masks": [_values(audit, mask) for mask in audit.masks],
+        },
         cases=(_HEADINGS, _rows(audit)),
         page=lambda: _page(audit),
         notes=(LIMITS,),
@@ -44,8 +51,12 @@ def audit_report(audit: LabelAudit) -> Report:
     )
 
 
+def _absolute(source: str) -> str:
+    """The path of a data set as it can be opened from any folder; other names as they are."""
+    return str(Path(source).absolute()) if Path(source).exists() else source
+
+
 def _table(audit: LabelAudit) -> Table:
-    names = audit.labels.names
     rows = []
     for rank, mask in enumerate(audit.masks[:_SHOWN], start=1):
         piece = mask.piece
@@ -53,8 +64,8 @@ def _table(audit: LabelAudit) -> Table:
         if piece is not None:
             top, left, bottom, right = piece.box
             cells[1:] = [
-                TableCell(names[piece.given]),
-                TableCell(names[piece.predicted]),
+                TableCell(audit.label_name(piece.given)),
+                TableCell(audit.label_name(piece.predicted)),
                 TableCell(f"{piece.area_px:,}"),
                 TableCell(f"x {left} to {right}, y {top} to {bottom}"),
             ]
@@ -78,7 +89,6 @@ def _table(audit: LabelAudit) -> Table:
 def _values(audit: LabelAudit, mask: AuditedMask) -> dict[str, Any]:
     """Of a mask, for JSON."""
     piece = mask.piece
-    names = audit.labels.names
     return {
         "image": mask.sample.id,
         "file": relative_name(audit.data, mask.sample.image),
@@ -89,8 +99,8 @@ def _values(audit: LabelAudit, mask: AuditedMask) -> dict[str, Any]:
         if piece is None
         else {
             **asdict(piece),
-            "given": names[piece.given],
-            "predicted": names[piece.predicted],
+            "given": audit.label_name(piece.given),
+            "predicted": audit.label_name(piece.predicted),
             "surplus": round(piece.surplus, 3),
         },
     }

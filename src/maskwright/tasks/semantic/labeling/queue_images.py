@@ -169,7 +169,7 @@ def _notes(
         yield f"{unlike}: {TRUST_FILE} has no record of them."
     if not has_features:
         yield (
-            "The model does not give the features of a single encoder: images that resemble each "
+            "The model does not give the features of an encoder: images that resemble each "
             "other are not spared."
         )
     if num_seen:

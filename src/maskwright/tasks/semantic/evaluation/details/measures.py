@@ -7,7 +7,7 @@ import numpy as np
 
 from maskwright.data.samples import Sample
 from maskwright.evaluation.result import EvaluateOptions
-from maskwright.inference.predictor import Prediction
+from maskwright.inference.prediction import Prediction
 from maskwright.metrics.components import ComponentOverlaps, component_overlaps
 from maskwright.metrics.confusion import defined_mean
 from maskwright.metrics.pixel_probabilities import count_confidence, count_probabilities

@@ -104,7 +104,8 @@ def outline_scores(
 
     Scores are as `OUTLINE_RULE` says: distances are infinite where one mask is empty, and a mean
     that leaves such images out would reward a model for missing objects. So they count as the
-    largest distance that there is, as in the BraTS challenges.
+    largest distance that there is, as the BraTS challenges have it for HD95 (Isensee et al.,
+    nnU-Net for brain tumor segmentation, 2020).
     """
     in_px = surface_distances(truth, predicted)
     in_mm = None if spacing is None else surface_distances(truth, predicted, spacing)

@@ -5,6 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from maskwright.evaluation.reports.parts import Chart, Table
+from maskwright.tasks.semantic.evaluation.details.calibration_tables import (
+    calibration_chart,
+    calibration_note,
+    calibration_of,
+    calibration_table,
+)
 from maskwright.tasks.semantic.evaluation.details.image_tables import (
     column_scores,
     column_table,
@@ -12,10 +18,6 @@ from maskwright.tasks.semantic.evaluation.details.image_tables import (
     outline_note,
 )
 from maskwright.tasks.semantic.evaluation.details.probability_tables import (
-    calibration_chart,
-    calibration_note,
-    calibration_of,
-    calibration_table,
     class_curves,
     threshold_charts,
     threshold_table,
@@ -30,7 +32,7 @@ def detail_notes(evaluation: SemanticEvaluation) -> list[str]:
     details = evaluation.details
     if details is None:
         return []
-    calibration = calibration_of(details)
+    calibration = calibration_of(details, evaluation.cases)
     notes = [outline_note(evaluation, details)]
     return notes if calibration is None else [*notes, calibration_note(calibration)]
 
@@ -57,7 +59,7 @@ def detail_parts(
         tables.append(threshold_table(curves))
         drawn += threshold_charts(curves)
         files["thresholds.csv"] = partial(write_thresholds, curves)
-    if calibration := calibration_of(details):
+    if calibration := calibration_of(details, evaluation.cases):
         tables.append(calibration_table(calibration, details.not_counted))
         drawn.append(calibration_chart(calibration))
     return tuple(tables), tuple(drawn), files

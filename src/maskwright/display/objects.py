@@ -24,8 +24,15 @@ def draw_objects(picture: np.ndarray, objects: Instances, opacity: float = 0.25)
         top, left, bottom, right = box
         window = canvas[top:bottom, left:right]
         window[mask] = (window[mask] * (1 - opacity) + np.array(color) * opacity).astype(np.uint8)
-        padded = np.pad(mask, 1).astype(np.uint8)
-        outlines, _ = cv2.findContours(padded, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        moved = [outline + np.array([left - 1, top - 1]) for outline in outlines]
-        cv2.polylines(canvas, moved, True, color, width)
+        draw_outline(canvas, (top, left), mask, color, width)
     return canvas
+
+
+def draw_outline(
+    canvas: np.ndarray, corner: tuple[int, int], mask: np.ndarray, color: Color, width: int
+) -> None:
+    """Outline a mask whose box begins at `corner`, row and column, in place; `width` is in px."""
+    padded = np.pad(mask, 1).astype(np.uint8)
+    outlines, _ = cv2.findContours(padded, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    moved = [outline + np.array([corner[1] - 1, corner[0] - 1]) for outline in outlines]
+    cv2.polylines(canvas, moved, True, color, width)

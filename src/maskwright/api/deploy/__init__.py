@@ -1,0 +1,1 @@
+"""Verbs that hand trained models to other programs."""
