@@ -3,7 +3,6 @@
 import io
 import resource
 import struct
-import time
 import zlib
 
 import numpy as np
@@ -15,13 +14,14 @@ from maskwright.errors import DataError, TooLargeError
 from maskwright.imageio import NamedBytes, read_header, read_image, read_mask
 from maskwright.imageio.windows import image_size, open_windows
 
+pytestmark = pytest.mark.timeout(60)  # where it decoded what it should refuse, hours
+
 
 @pytest.fixture(autouse=True)
 def cheap():
-    """Each test takes less than a second and 200 MB."""
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    """Each test takes less than 200 MB."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield
-    assert time.monotonic() - start < 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
 
