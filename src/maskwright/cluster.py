@@ -15,7 +15,7 @@ from typing import Any
 from maskwright.errors import ConfigError, DataError
 
 MARKER = ".maskwright-cluster"
-"""Name of a file in the folder of the results while a cluster works there."""
+"""Begins the name of a file in the folder of the results while a cluster works there."""
 
 _MOST_CPUS = 4  # of one worker: a network gains little from more, and each worker keeps a model
 _STORE_BYTES = 2**27  # of a cluster of one's own; paths and lines alone go through it
@@ -43,18 +43,36 @@ def shares(nodes: Sequence[Mapping[str, float]], wants_gpu: bool) -> Share:
     One worker for each GPU where the model can use them and there are any; else as many as fit into
     the processors of the nodes, each with up to four, and all with the same number.
     """
-    cpus = [int(node.get("CPU", 0)) for node in nodes]
+    cpus = _processors(nodes)
     gpus = [int(node.get("GPU", 0)) if wants_gpu else 0 for node in nodes]
-    if not any(cpus):
-        raise ConfigError(
-            f"Expected a cluster with processors; none of its {len(nodes)} nodes offers any: start "
-            f"one with `ray start` and without --num-cpus=0."
-        )
     if any(gpus):
         fit = [c // g for c, g in zip(cpus, gpus, strict=True) if g]
         return Share(sum(gpus), min(_MOST_CPUS, *fit), 1)
     each = min(_MOST_CPUS, *(count for count in cpus if count))
     return Share(sum(count // each for count in cpus), each, 0)
+
+
+def parts_at_once(nodes: Sequence[Mapping[str, float]], parts: int) -> tuple[int, int]:
+    """How many of some parts run at once on nodes, and the CPUs of each; `ConfigError` without any.
+
+    As many as there are parts where the nodes have the CPUs, which are then divided among them.
+    """
+    cpus = _processors(nodes)
+    each = max(max(cpus), 1)
+    while each > 1 and sum(count // each for count in cpus) < parts:
+        each -= 1
+    return min(parts, sum(count // each for count in cpus)), each
+
+
+def _processors(nodes: Sequence[Mapping[str, float]]) -> list[int]:
+    """Number of CPUs of each node; `ConfigError` where none has any."""
+    cpus = [int(node.get("CPU", 0)) for node in nodes]
+    if not any(cpus):
+        raise ConfigError(
+            f"Expected a cluster with processors; none of its {len(nodes)} nodes offers any: start "
+            f"one with `ray start` and without --num-cpus=0."
+        )
+    return cpus
 
 
 @contextmanager
@@ -83,13 +101,18 @@ def connected(ray: Any, address: str | None) -> Iterator[None]:
 
 @contextmanager
 def marker(folder: Path) -> Iterator[str]:
-    """What `MARKER` holds in a folder, by which workers see that it is the same for them."""
-    path, token = folder / MARKER, secrets.token_hex(8)
-    path.write_text(token, encoding="utf-8")
+    """End of the name of a file by which workers see that a folder is the same for them."""
+    token = secrets.token_hex(8)
+    path = _marker_path(folder, token)
+    path.touch()
     try:
         yield token
     finally:
         path.unlink(missing_ok=True)
+
+
+def _marker_path(folder: Path, token: str) -> Path:
+    return folder / f"{MARKER}-{token}"
 
 
 def import_ray() -> Any:
@@ -110,8 +133,7 @@ def import_ray() -> Any:
 
 def check_marker(folder: Path, token: str) -> None:
     """Raise `DataError` on a worker that does not see the files of the program that called it."""
-    path = folder / MARKER
-    if not path.is_file() or path.read_text(encoding="utf-8") != token:
+    if not _marker_path(folder, token).is_file():
         raise DataError(
             f"A worker of the cluster does not see the files in {folder}; expected a folder that "
             f"all nodes share under the same path."

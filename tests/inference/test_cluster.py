@@ -68,7 +68,7 @@ def worker(model, images, out, token):
 
 
 def test_a_worker_predicts_its_items(model, images, tmp_path):
-    (tmp_path / MARKER).write_text("token")
+    (tmp_path / f"{MARKER}-token").touch()
     items = [
         WorkItem((Job(images / f"{n}.png", tmp_path / f"{n}.png"),), "settings") for n in (6, 7)
     ]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import maskwright
+from maskwright.cluster import parts_at_once
 from maskwright.data.synthetic import write_dataset
 from maskwright.errors import ConfigError
 from maskwright.training import Run
-from maskwright.training.on_cluster import parts_at_once
 
 QUICK = {
     **{"encoder": "plain", "encoder_widths": (4, 8), "encoder_weights": None, "size": 32},
@@ -35,7 +35,7 @@ def test_processors_are_divided_among_parts(cpus, parts, expected):
 
 
 def test_a_cluster_without_processors_is_refused():
-    with pytest.raises(ConfigError, match="none of its nodes offers any"):
+    with pytest.raises(ConfigError, match="none of its 1 nodes offers any"):
         parts_at_once([{"GPU": 1.0}], 2)
 
 

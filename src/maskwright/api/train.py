@@ -15,7 +15,7 @@ from maskwright.errors import ConfigError
 from maskwright.imageio import check_start, write_image
 from maskwright.imageio.write import checked_image_path
 from maskwright.tasks.registry import TASKS
-from maskwright.tasks.semantic.own_model import check_settings_of_own, model_of_run
+from maskwright.tasks.semantic.custom_model import check_custom_settings, model_of_run
 from maskwright.tasks.settings import train_options
 from maskwright.types import OnMessage, show_alert
 
@@ -58,27 +58,27 @@ def train(
             an object, one of `maskwright.losses` or of Keras, which a resumed run needs again.
     """
     how = {"resume": resume, "force": force, "callbacks": callbacks, "on_message": on_message}
-    own, values = _own_parts(model, settings, Path(out), resume)
-    return _train(TrainConfig, data, out, plan, values, {**how, **own})
+    custom, values = _custom_parts(model, settings, Path(out), resume)
+    return _train(TrainConfig, data, out, plan, values, {**how, **custom})
 
 
-def _own_parts(
+def _custom_parts(
     model: "keras.Model | None", settings: Mapping[str, Any], out: Path, resume: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Model and loss of the user's, as `train_options` takes them, and the other settings."""
-    from maskwright.losses import OWN_LOSS
+    from maskwright.losses import CUSTOM_LOSS
 
     values = dict(settings)
     given = values.get("loss")
     loss = None if given is None or isinstance(given, str | Mapping) else given
     if loss is not None:
-        values["loss"] = OWN_LOSS
+        values["loss"] = CUSTOM_LOSS
     if resume:
         if model is not None:
             raise ConfigError("A resumed run goes on with its own network; leave `model` out.")
         return {"model": model_of_run(out), "loss": loss}, values
     if model is not None:
-        check_settings_of_own(values)
+        check_custom_settings(values)
     return {"model": model, "loss": loss}, values
 
 

@@ -24,7 +24,7 @@ _ERRORS = {kind.__name__: kind for kind in (ConfigError, DataError, ModelError)}
 class Worker:
     """One worker of the cluster: the model, opened once, and the items that it is given.
 
-    `token` is what the file `MARKER` in the folder of the results must hold.
+    `token` ends the name of the `MARKER` file that the folder of the results must hold.
     """
 
     def __init__(

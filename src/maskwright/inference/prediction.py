@@ -46,7 +46,7 @@ class Prediction:
         """The image, and on it what was predicted, as a figure of Matplotlib."""
         from maskwright.display.figures import plot_pictures
 
-        picture, drawn, classes = self._drawn()
+        picture, drawn, classes = self._pictures()
         panels = (("image", picture), ("prediction", drawn))
         if self.objects is not None:
             number = len(self.objects)
@@ -66,7 +66,7 @@ class Prediction:
     def _repr_html_(self) -> str | None:
         if self.image is None or self.classes is None:
             return None
-        _, drawn, classes = self._drawn()
+        _, drawn, classes = self._pictures()
         headings, rows = ["class", "pixels"], []
         counts: Any = None
         if self.objects is not None:
@@ -83,7 +83,7 @@ class Prediction:
             f"{table(rows, headings)}</div>"
         )
 
-    def _drawn(self) -> tuple[np.ndarray, np.ndarray, Labels]:
+    def _pictures(self) -> tuple[np.ndarray, np.ndarray, Labels]:
         """Picture, the same with the prediction on it, and the classes."""
         if self.image is None or self.classes is None:
             raise ConfigError(

@@ -3,14 +3,14 @@
 from maskwright.losses.base import LOSSES, MaskLoss
 from maskwright.losses.compose import Sum, loss, parse
 from maskwright.losses.geometry import Boundary, CenterlineDice
-from maskwright.losses.keras_loss import OWN_LOSS, KerasLoss, own_loss
+from maskwright.losses.keras_loss import CUSTOM_LOSS, KerasLoss, custom_loss
 from maskwright.losses.multilabel import Multilabel
 from maskwright.losses.overlap import Dice, FocalTversky, Lovasz, Tversky
 from maskwright.losses.pixel import CrossEntropy, Focal, HardPixels
 
 __all__ = [
     "LOSSES",
-    "OWN_LOSS",
+    "CUSTOM_LOSS",
     "Boundary",
     "CenterlineDice",
     "CrossEntropy",
@@ -25,6 +25,6 @@ __all__ = [
     "Sum",
     "Tversky",
     "loss",
-    "own_loss",
+    "custom_loss",
     "parse",
 ]

@@ -8,7 +8,7 @@ from keras import ops
 
 from maskwright.losses.base import AddUp, MaskLoss, Tensor
 
-OWN_LOSS = "own"
+CUSTOM_LOSS = "custom"
 """Setting of a run whose loss is an object, which no file holds."""
 
 
@@ -64,6 +64,6 @@ class KerasLoss(MaskLoss):
         return ops.cast(self.function(truth, predicted), "float32")
 
 
-def own_loss(value: Any, activation: str | None) -> MaskLoss:
+def custom_loss(value: Any, activation: str | None) -> MaskLoss:
     """A loss as the training loop takes it: one of ours as it is, others as `KerasLoss`."""
     return value if isinstance(value, MaskLoss) else KerasLoss(value, activation)

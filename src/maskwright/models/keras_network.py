@@ -90,14 +90,14 @@ def _check_class(named: Mapping[str, Any]) -> None:
                 f"the module that registers it with keras.saving.register_keras_serializable."
             )
         return
-    found = None
+    target = None
     module = str(named.get("module") or "")
     if module.split(".")[0] == "keras" and name not in _CODE:
         try:
-            found = getattr(import_module(module), name, None)
+            target = getattr(import_module(module), name, None)
         except ImportError:
-            found = None
-    if not (isinstance(found, type) and issubclass(found, _KINDS)):
+            target = None
+    if not (isinstance(target, type) and issubclass(target, _KINDS)):
         raise ModelError(
             f"The network has the layer or function {name[:100]}, which is neither one of Keras's "
             f"nor registered; write it as a class with keras.saving.register_keras_serializable."
@@ -107,26 +107,10 @@ def _check_class(named: Mapping[str, Any]) -> None:
 def as_logits(model: keras.Model, num_classes: int) -> keras.Model:
     """A copy of a model of masks, with its weights, that gives logits and takes pixels as they are.
 
-    A final sigmoid or softmax is left out.
-
-    Args:
-        model: Sequential or functional, from one batch of images `(b, h, w, c)` to one of scores
-            `(b, h, w, num_classes)`, or `(b, h, w, 1)` for two classes. It scales pixels itself, by
-            a `Rescaling` or `Normalization` layer.
-
-    Raises:
-        ConfigError: If it is another kind of model.
+    A final sigmoid or softmax is left out. Raises what `check_model` does.
     """
-    _check_form(model, num_classes)
+    check_model(model, num_classes)
     last, activation = _last(model), activation_of(model)
-    channels = model.outputs[0].shape[-1]
-    if activation == "sigmoid" and channels > 1:
-        raise ConfigError(
-            f"The model gives {channels} sigmoids for each pixel, of which several may be near 1; "
-            f"expected a softmax, or one channel for two classes."
-        )
-    if activation == "softmax" and channels == 1:
-        raise ConfigError("The softmax of a single channel is always 1; expected a sigmoid.")
 
     def copy(layer: layers.Layer) -> layers.Layer:
         if layer is last and activation is not None:
@@ -150,7 +134,14 @@ def configuration(model: keras.Model) -> dict[str, Any]:
     return values
 
 
-def _check_form(model: keras.Model, num_classes: int) -> None:
+def check_model(model: keras.Model, num_classes: int) -> None:
+    """Raise `ConfigError` if a model cannot be trained as one of masks.
+
+    Args:
+        model: Expected to be sequential or functional, from one batch of images `(b, h, w, c)` to
+            one of scores `(b, h, w, num_classes)`, or `(b, h, w, 1)` for two classes. It scales
+            pixels itself, by a `Rescaling` or `Normalization` layer.
+    """
     if not isinstance(model, keras.Sequential | keras.src.models.functional.Functional):
         raise ConfigError(
             "Expected a Sequential or functional Keras model, whose layers can be described in a "
@@ -183,6 +174,14 @@ def _check_form(model: keras.Model, num_classes: int) -> None:
             "keras.layers.Rescaling(1 / 255) for 0 to 1, Rescaling(1 / 127.5, offset=-1) for -1 to "
             "1, or Rescaling(1) for the values of the files."
         )
+    activation, channels = activation_of(model), scores[-1]
+    if activation == "sigmoid" and channels > 1:
+        raise ConfigError(
+            f"The model gives {channels} sigmoids for each pixel, of which several may be near 1; "
+            f"expected a softmax, or one channel for two classes."
+        )
+    if activation == "softmax" and channels == 1:
+        raise ConfigError("The softmax of a single channel is always 1; expected a sigmoid.")
 
 
 def _first(model: keras.Model) -> keras.Operation | None:

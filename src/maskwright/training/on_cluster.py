@@ -12,7 +12,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from maskwright.cluster import check_marker, connected, import_ray, limit_threads, marker
+from maskwright.cluster import (
+    check_marker,
+    connected,
+    import_ray,
+    limit_threads,
+    marker,
+    parts_at_once,
+)
 from maskwright.errors import ConfigError, MaskwrightError, TrainingError
 from maskwright.types import OnMessage
 
@@ -27,20 +34,6 @@ LOCAL = "local"
 def address_of(cluster: str) -> str | None:
     """Address as `connected` takes it."""
     return None if cluster == LOCAL else cluster
-
-
-def parts_at_once(nodes: Sequence[Mapping[str, float]], parts: int) -> tuple[int, int]:
-    """How many of some parts run at once on nodes, and the CPUs of each; `ConfigError` without any.
-
-    As many as there are parts where the nodes have the CPUs, which are then divided among them.
-    """
-    cpus = [int(node.get("CPU", 0)) for node in nodes]
-    if not any(cpus):
-        raise ConfigError("Expected a cluster with processors; none of its nodes offers any.")
-    each = max(max(cpus), 1)
-    while each > 1 and sum(count // each for count in cpus) < parts:
-        each -= 1
-    return min(parts, sum(count // each for count in cpus)), each
 
 
 def run_parts(
@@ -137,8 +130,8 @@ def train_together(
             elif attempt:
                 on_message("A worker was lost; the run goes on from its checkpoint.")
             part = resume if attempt and begun else begin
-            told = _together(ray, (part, out.parent, token, cpus), workers)
-            messages, problem, error = told
+            work = (part, out.parent, token, cpus)
+            messages, problem, error = _together(ray, work, workers)
             for message in messages:
                 on_message(message)
             if problem is not None:

@@ -46,8 +46,8 @@ def write_model(folder: Path, card: SemanticCard, publication: Publication) -> N
     image = drawn_image(card, (_TESTED_PX, _TESTED_PX), 0, card.pixel_range)
     kind = card.dtype if card.pixel_range is None else "float32"
     images = image.astype(kind)[None]
-    found = zip(names, session.run(names, {"images": images}), strict=True)
-    arrays = {"images": images, **dict(found)}
+    outputs = zip(names, session.run(names, {"images": images}), strict=True)
+    arrays = {"images": images, **dict(outputs)}
     for name, values in arrays.items():
         np.save(folder / _array_file(name), values, allow_pickle=False)
     versions = {entry.domain: entry.version for entry in onnx.load(path).opset_import}

@@ -36,8 +36,8 @@ def write_postprocessed(folder: Path, card: RegionCard, decide: ClassifierFn) ->
     taken = [given.name for given in session.get_inputs()]
     spread = (np.zeros(len(card.measures)), np.ones(len(card.measures)))
     for inputs in drawn_bags(card, spread, 1):
-        found = session.run(["probabilities"], {name: inputs[name] for name in taken})[0]
-        difference = np.abs(found - probabilities(decide(inputs), card)["logits"][:, 0]).max()
+        answers = session.run(["probabilities"], {name: inputs[name] for name in taken})[0]
+        difference = np.abs(answers - probabilities(decide(inputs), card)["logits"][:, 0]).max()
         if not difference <= FLOAT.difference:
             raise ModelError(
                 f"{POSTPROCESSED_FILE} differs from the model by {difference:.1e} in a "

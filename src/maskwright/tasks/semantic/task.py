@@ -12,6 +12,7 @@ from maskwright.evaluation.reports.parts import Report
 from maskwright.inference.predictor import Predictor
 from maskwright.tasks.base import Prepare, Task
 from maskwright.tasks.semantic.calibration.calibrate import calibrate_run
+from maskwright.tasks.semantic.custom_model import resolve_custom
 from maskwright.tasks.semantic.evaluation.compare import compare_runs
 from maskwright.tasks.semantic.evaluation.compare_report import comparison_report
 from maskwright.tasks.semantic.evaluation.comparison import Comparison
@@ -23,7 +24,6 @@ from maskwright.tasks.semantic.labeling.audit import LabelAudit, audit_run
 from maskwright.tasks.semantic.labeling.audit_report import audit_report
 from maskwright.tasks.semantic.labeling.queue_images import queue_images
 from maskwright.tasks.semantic.network import auto_size
-from maskwright.tasks.semantic.own_model import resolve_own
 from maskwright.tasks.semantic.serving import open_served
 from maskwright.tasks.semantic.volumes import plan_images_or_volumes
 from maskwright.tasks.settings import make_augmentation, open_data
@@ -42,19 +42,19 @@ def resolve_config(
     Raises:
         ConfigError: If a setting cannot be used, before any data is read.
     """
-    from maskwright.losses import OWN_LOSS, loss
+    from maskwright.losses import CUSTOM_LOSS, loss
 
     if config.objects is not None:
         raise ConfigError("This is for masks of classes; leave `objects` out.")
     check_weights(config, options)
     make_augmentation(config)
-    if config.loss == OWN_LOSS and options.loss is None:
+    if config.loss == CUSTOM_LOSS and options.loss is None:
         raise ConfigError("The run has a loss of your own: pass it again as `loss`, in Python.")
     if options.loss is None:
         loss(config.loss, smoothing=config.smoothing)
     dataset = open_data(config, data, options)
     if options.model is not None:
-        config = resolve_own(config, dataset, options.model)
+        config = resolve_custom(config, dataset, options.model)
     names = dataset.labels.names
     for name in ("threshold", "fill_holes_px"):
         if dataset.labels.background is None and len(names) > 2 and getattr(config, name):

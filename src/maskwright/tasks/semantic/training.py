@@ -24,7 +24,7 @@ from maskwright.losses import MaskLoss
 from maskwright.metrics.confusion import scores
 from maskwright.metrics.streaming import count
 from maskwright.model_card import SemanticCard, postprocessing_of
-from maskwright.tasks.semantic.own_model import describe_network
+from maskwright.tasks.semantic.custom_model import describe_network
 from maskwright.tasks.settings import data_facts, make_augmentation, make_batching
 from maskwright.training import (
     Batching,

@@ -33,7 +33,7 @@ _ANY_SIZE = (64, 96)  # px, of images that keep their own, padded to multiples o
 _MOST_SCALED = 20.0  # of pixels that a model has scaled: beyond it, it was made for others
 
 
-def check_settings_of_own(given: Mapping[str, Any]) -> None:
+def check_custom_settings(given: Mapping[str, Any]) -> None:
     """Raise `ConfigError` for settings that have no effect on a model of the user's."""
     if unused := [name for name in _OF_NETWORKS if given.get(name) not in (None, False)]:
         raise ConfigError(
@@ -55,19 +55,19 @@ def model_of_run(folder: Path) -> "keras.Model | None":
     return blueprint.build() if blueprint.builder == "keras" else None
 
 
-def resolve_own(config: TrainConfig, dataset: DataSet, model: "keras.Model") -> TrainConfig:
+def resolve_custom(config: TrainConfig, dataset: DataSet, model: "keras.Model") -> TrainConfig:
     """Settings with the size that a model of the user's takes; `ConfigError` if it cannot be used.
 
     Nothing of a pretrained encoder remains in them.
     """
-    from maskwright.models.keras_network import as_logits, fixed_size
+    from maskwright.models.keras_network import check_model, fixed_size
 
     if dataset.multilabel:
         raise ConfigError(
             "The classes of the data overlap, which models of your own cannot be trained on: leave "
             "`model` out, or name classes that exclude each other in data.yaml."
         )
-    as_logits(model, dataset.labels.num_classes)
+    check_model(model, dataset.labels.num_classes)
     size = fixed_size(model)
     changes: dict[str, Any] = {"encoder_weights": None}
     if size is not None:
@@ -111,7 +111,7 @@ def describe_network(
 
     `synchronized` is whether several workers share their batch statistics.
     """
-    from maskwright.losses import loss, own_loss
+    from maskwright.losses import custom_loss, loss
     from maskwright.models.keras_network import activation_of
     from maskwright.training import Recipe
 
@@ -120,13 +120,13 @@ def describe_network(
     if options.loss is None:
         learned = loss(config.loss, smoothing=config.smoothing)
     else:
-        learned = own_loss(options.loss, activation)
+        learned = custom_loss(options.loss, activation)
     if options.model is None:
         network = describe_model(config, train, labels.num_classes, synchronized)
         initialize = initializer(config, dataset, labels, network, options)
         weight = auxiliary_loss_weight(config)
         return RunNetwork(network, initialize, learned, weight, recipe, settings)
-    network, model = _own_network(config, train, labels.num_classes, options)
+    network, model = _custom_network(config, train, labels.num_classes, options)
 
     def begin(built: "keras.Model") -> None:
         built.set_weights(model.get_weights())
@@ -137,7 +137,7 @@ def describe_network(
     return RunNetwork(network, begin, learned, 0.0, recipe, settings)
 
 
-def _own_network(
+def _custom_network(
     config: TrainConfig, train: Arrays, num_classes: int, options: "TrainOptions"
 ) -> "tuple[Blueprint, keras.Model]":
     """What a file says of the model of the options, and the model as it is trained."""

@@ -43,7 +43,7 @@ def test_a_model_becomes_a_run_that_is_measured_and_exported(cells, tmp_path):
         np.testing.assert_array_equal(ours, theirs)  # a copy was trained
     settings = (run.folder / "plan.yaml").read_text()
     assert "encoder" not in settings
-    assert "loss: own" in settings
+    assert "loss: custom" in settings
     found = maskwright.evaluate(run.folder, cells)
     assert 0 <= float(found.total.mean_iou) <= 1
     image = np.full((50, 70, 3), 90, np.uint8)
