@@ -83,7 +83,7 @@ def test_candidates_are_peaks_best_first():
 
 
 def test_a_network_learns_an_image_by_heart_and_gives_its_objects():
-    keras.utils.set_random_seed(1)
+    keras.utils.set_random_seed(0)
     encode = encoder("plain", PixelFormat(1), widths=(8, 16, 24, 32, 32))
     model = condinst(encode, 2, SMALL, channels=1)
     ids = np.zeros((1, 61, 64, 1), np.int32)
@@ -106,7 +106,7 @@ def test_a_network_learns_an_image_by_heart_and_gives_its_objects():
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
 
-    for _ in range(120):
+    for _ in range(200):
         step()
     outputs = {name: np.asarray(value) for name, value in model(images).items()}
     assert outputs["labels"][0, :2].tolist() in ([1, 2], [2, 1])
