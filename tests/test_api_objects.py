@@ -222,8 +222,8 @@ def test_a_broken_validation_image_ends_no_training(tmp_path):
         data, tmp_path / "run", objects="centers", val_share=0.25, on_message=told.append, **QUICK
     )
     assert any(f"{broken.name}" in message and "skipped" in message for message in told)
-    (tuned,) = (message for message in told if message.startswith("Thresholds tuned"))
-    assert f"on {len(others)} validation image" in tuned
+    (tuned,) = (message for message in told if message.startswith("Thresholds "))
+    assert f" {len(others)} validation image" in tuned
     assert maskwright.load(run.folder).card.method == "centers"
 
 

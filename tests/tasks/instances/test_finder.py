@@ -18,7 +18,7 @@ from maskwright.tasks.instances.learning.targets import distances
 from maskwright.tasks.instances.merging import merge_tiles
 from maskwright.tasks.instances.predictor import tile_side, tile_warning
 from maskwright.tasks.instances.tables import write_tables
-from maskwright.tasks.instances.training import tune_thresholds
+from maskwright.tasks.instances.thresholds import tune_thresholds
 
 LABELS = Labels.create(("background", "cell"))
 

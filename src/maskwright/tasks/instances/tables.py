@@ -38,8 +38,8 @@ class ObjectsResult(FolderResult):
         images = len(self.written) + len(self.skipped)
         total = counted(images + len(self.failed), "image")
         text = (
-            f"Found {counted(self.objects, 'object')} in {images:,} of {total}; see {self.table} "
-            f"and {self.coco}."
+            f"Processed {images:,} of {total} and found {counted(self.objects, 'object')}; see "
+            f"{self.table} and {self.coco}."
         )
         if self.long_objects:
             text += (

@@ -1,10 +1,9 @@
 """From a data set with instances to the `TrainingSetup` of a run."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import cache, partial
 from importlib import metadata
-from itertools import product
 
 import keras
 import numpy as np
@@ -18,7 +17,6 @@ from maskwright.errors import DataError
 from maskwright.inference.pixels import pixel_percentiles
 from maskwright.instances import Instances
 from maskwright.losses import loss
-from maskwright.metrics.instances import object_scores, tally_objects
 from maskwright.model_card import InstanceCard
 from maskwright.models.blueprint import Blueprint
 from maskwright.models.condinst import CondInst
@@ -32,6 +30,7 @@ from maskwright.tasks.instances.learning.objective import (
 )
 from maskwright.tasks.instances.learning.targets import ObjectArrays, load_objects
 from maskwright.tasks.instances.predictor import DetectorFn, InstancePredictor, keras_detector
+from maskwright.tasks.instances.thresholds import tune_thresholds
 from maskwright.tasks.semantic.network import auxiliary_loss_weight, describe_model
 from maskwright.tasks.settings import data_facts, make_augmentation, make_batching
 from maskwright.tasks.transfer import initializer
@@ -41,10 +40,6 @@ from maskwright.types import Alert, InstanceMethod
 
 _MAX_TUNED = 40  # validation images that thresholds are tuned on
 _MAX_SIDE_PX = 384  # of a preview
-_FOREGROUNDS = (0.3, 0.4, 0.5, 0.6, 0.7)
-_MARKERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-_SCORES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-_MIN_AREA_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2)  # of the median area of true objects
 
 
 def prepare(
@@ -102,9 +97,16 @@ def prepare(
         tuned, mean_ap = tune_thresholds(InstancePredictor(trace(network), card), images)
         thresholds = f"foreground probability {tuned.foreground:g}, center {tuned.marker:g}"
         thresholds = thresholds if card.method == "centers" else f"score {tuned.score:g}"
+        looked_at = counted(len(images), "validation image")
+        if not mean_ap > 0:  # or nan, where there is nothing to find
+            options.on_message(
+                f"Thresholds remain {thresholds}: at none of them an object of {looked_at} was "
+                f"found. Train longer, and read the report of `maskwright evaluate`."
+            )
+            return card
         options.on_message(
-            f"Thresholds tuned on {counted(len(images), 'validation image')}: {thresholds}, "
-            f"minimum area {tuned.min_area_px} px; mean AP {mean_ap:.3f} on them."
+            f"Thresholds tuned on {looked_at}: {thresholds}, minimum area {tuned.min_area_px} px; "
+            f"mean AP {mean_ap:.3f} on them."
         )
         return tuned
 
@@ -194,47 +196,3 @@ def _network(
         },
         {"weights": config.initial_encoder_weights, "synchronized": synchronized},
     )
-
-
-def tune_thresholds(
-    predictor: InstancePredictor, images: Iterable[tuple[np.ndarray, Instances]]
-) -> tuple[InstanceCard, float]:
-    """Card with the thresholds of the highest mean AP on images `(h, w, c)` with true objects.
-
-    AP is TP / (TP + FP + FN), averaged over IoU thresholds from 0.5 to 0.95 and over images; among
-    equal thresholds, those nearest to the card's are taken. A minimum area above 0 stays. Without
-    any true object, the card is unchanged and its AP nan.
-    """
-    card = predictor.card
-    outputs = [(predictor.output(image), truth) for image, truth in images]
-    areas = np.concatenate([np.zeros(0), *(t.areas[~t.crowd] for _, t in outputs)])
-    if not areas.size:
-        return card, float("nan")
-
-    def mean_ap(candidate: InstanceCard) -> float:
-        tried = InstancePredictor(predictor.detector, candidate)
-        tallies = [
-            tally_objects(tried.confident(tried.decide(output)), truth, card.labels.num_classes)
-            for output, truth in outputs
-        ]
-        return float(object_scores(tallies).ap.mean())
-
-    def distance(candidate: InstanceCard) -> float:
-        names = ("foreground", "marker", "score")
-        return sum(abs(getattr(candidate, name) - getattr(card, name)) for name in names)
-
-    def best(candidates: Iterable[InstanceCard]) -> tuple[InstanceCard, float]:
-        ranked = sorted(candidates, key=distance)
-        values = [mean_ap(candidate) for candidate in ranked]
-        index = int(np.argmax(values))
-        return ranked[index], values[index]
-
-    if card.method == "centers":
-        grid = product(_FOREGROUNDS, _MARKERS)
-        chosen, _ = best(replace(card, score=0.0, foreground=f, marker=m) for f, m in grid)
-    else:
-        chosen, _ = best(replace(card, score=score) for score in _SCORES)
-    median = float(np.median(areas))
-    least = [int(share * median) for share in _MIN_AREA_SHARES]
-    stated = [card.min_area_px] if card.min_area_px else least
-    return best(replace(chosen, min_area_px=area) for area in stated)
