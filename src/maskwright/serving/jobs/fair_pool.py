@@ -111,9 +111,8 @@ class FairPool:
 
     @property
     def pending(self) -> int:
-        """Jobs that wait or run."""
-        waiting = sum(not job.future.cancelled() for job in list(self._waiting))
-        return waiting + len(self._running)
+        """Jobs without a result: a thread may take a moment longer to put one aside."""
+        return sum(not job.future.done() for job in [*self._waiting, *self._running])
 
     @property
     def is_stuck(self) -> bool:
