@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import maskwright
-from maskwright.api.search_space import SPACE, USUAL, Between, OneOf, choose_space
+from maskwright.api.hyperparameters.space import SPACE, USUAL, Between, OneOf, choose_space
 from maskwright.config import TrainConfig, read_config
 from maskwright.data.synthetic.datasets import write_dataset
 from maskwright.errors import ConfigError, DataError, StoppedError, TrainingError
@@ -49,7 +49,7 @@ class Trainer:
 @pytest.fixture
 def trainer(monkeypatch):
     made = Trainer()
-    monkeypatch.setattr("maskwright.api.hyperparameter_search.train", made)
+    monkeypatch.setattr("maskwright.api.hyperparameters.trial.train", made)
     return made
 
 
@@ -100,6 +100,19 @@ def test_stopped_and_resumed_it_is_the_same_search(data, tmp_path, trainer):
     assert other.trials[1].values != whole.trials[1].values
 
 
+def test_trials_of_a_round_are_proposed_from_earlier_rounds(data, tmp_path, trainer):
+    whole = maskwright.search(data, tmp_path / "a", trials=12, vary=VARY, at_once=4)
+    maskwright.search(data, tmp_path / "b", trials=10, vary=VARY, at_once=4)  # within a round
+    parts = maskwright.search(data, tmp_path / "b", trials=12, resume=True)
+    assert parts.trials == whole.trials
+    one_by_one = maskwright.search(data, tmp_path / "c", trials=12, vary=VARY)
+    alike = [a.values == b.values for a, b in zip(whole.trials, one_by_one.trials, strict=True)]
+    assert all(alike[:9])  # at random, or from the eight before
+    assert not all(alike[9:])
+    with pytest.raises(ConfigError, match="begun with other values of at_once"):
+        maskwright.search(data, tmp_path / "a", resume=True, at_once=2)
+
+
 def test_a_trial_that_fails_is_told_of_and_the_search_goes_on(data, tmp_path, trainer):
     trainer.fails[2] = TrainingError("The loss is no longer a finite number.")
     found = maskwright.search(data, tmp_path, trials=3, vary=VARY)
@@ -141,7 +154,7 @@ def test_it_needs_validation_images(tmp_path):
 
 
 def test_without_optuna_it_says_how_to_install_it(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("maskwright.api.hyperparameter_search.find_spec", lambda name: None)
+    monkeypatch.setattr("maskwright.api.hyperparameters.search.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install \"maskwright\[hpo\]\""):
         maskwright.search(data, tmp_path / "out")
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from maskwright.api.demo import demo
     from maskwright.api.deploy.card import write_card
     from maskwright.api.deploy.export import export_model
-    from maskwright.api.hyperparameter_search import search
+    from maskwright.api.hyperparameters.search import search
     from maskwright.api.models import compare, evaluate, load, predict
     from maskwright.api.plan import plan, plan_regions
     from maskwright.api.recipe_comparison import compare_recipes

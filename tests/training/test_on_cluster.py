@@ -79,6 +79,28 @@ def test_folds_on_a_cluster_are_those_of_one_machine(cluster, cells, tmp_path):
 @pytest.mark.ray
 @pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore")  # Ray warns of its own settings and sockets
+def test_trials_and_plans_on_a_cluster_are_those_of_one_machine(cluster, cells, tmp_path):
+    told = []
+    where = {"cluster": cluster.address, "on_message": told.append}
+    given = {"trials": 2, "at_once": 2, "vary": ("learning_rate",), "epochs": 1, **QUICK}
+    there = maskwright.search(cells, tmp_path / "there", **where, **given)
+    here = maskwright.search(cells, tmp_path / "here", **given)
+    assert "2 parts, 2 at once, each with 1 CPUs." in told
+    assert [t.values for t in there.trials] == [t.values for t in here.trials]
+    assert there.trials[0].score == pytest.approx(here.trials[0].score, abs=0.05)
+    plans = {"slow": {**QUICK, "learning_rate": 1e-3}, "fast": {**QUICK, "learning_rate": 1e-2}}
+    choice = maskwright.compare_plans(
+        cells, tmp_path / "plans", plans, folds=2, minutes=0.2, **where
+    )
+    assert (tmp_path / "plans" / "plan.yaml").is_file()
+    assert choice.reason
+    assert told.count("2 parts, 2 at once, each with 1 CPUs.") == 3
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore")  # Ray warns of its own settings and sockets
 def test_a_killed_worker_is_replaced_and_the_run_goes_on(cluster, cells, tmp_path):
     psutil = pytest.importorskip("psutil")
     out, told, killed = tmp_path / "run", [], []

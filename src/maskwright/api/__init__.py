@@ -10,7 +10,7 @@ from maskwright.api.demo import Demo, demo, demo_objects, demo_regions
 from maskwright.api.deploy.card import write_card
 from maskwright.api.deploy.export import export_model
 from maskwright.api.fold_scores import Folds
-from maskwright.api.hyperparameter_search import search
+from maskwright.api.hyperparameters.search import search
 from maskwright.api.models import (
     compare,
     comparison_folder,

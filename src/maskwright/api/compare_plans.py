@@ -35,6 +35,7 @@ def plan_and_compare(
     minutes: float = 60.0,
     measure: bool = True,
     resume: bool = False,
+    cluster: str | None = None,
     on_message: OnMessage = show_alert,
     **settings: Unpack[PlanSettings],
 ) -> PlanChoice:
@@ -43,14 +44,17 @@ def plan_and_compare(
     Args:
         count: Plans, the first included.
         minutes: To train for, all plans and folds together; each plan is made for its part.
+        cluster: As for `compare_plans`.
     """
     if resume:
-        return compare_plans(data, out, None, resume=True, on_message=on_message)
+        return compare_plans(data, out, None, resume=True, cluster=cluster, on_message=on_message)
     check_start(Path(out), _HOLDS)
     part = minutes / count / folds
     first = make_plan(data, minutes=part, measure=measure, on_message=on_message, **settings)
     plans = [first, *candidates(first, count)]
-    return compare_plans(data, out, plans, folds=folds, minutes=minutes, on_message=on_message)
+    return compare_plans(
+        *(data, out, plans), folds=folds, minutes=minutes, cluster=cluster, on_message=on_message
+    )
 
 
 @checked
@@ -62,6 +66,7 @@ def compare_plans(
     folds: int = 3,
     minutes: float = 60.0,
     resume: bool = False,
+    cluster: str | None = None,
     on_message: OnMessage = show_alert,
 ) -> PlanChoice:
     """Cross-validate several plans on the same folds for equal minutes, and take one of them.
@@ -76,6 +81,8 @@ def compare_plans(
         plans: Two or more, with names or without.
         minutes: To train for, all plans and folds together.
         resume: Go on with the comparison in `out`; plans, folds and minutes given are ignored.
+        cluster: Address of a Ray cluster on which the folds of a plan train at once, `"local"` for
+            one on this machine; `None` trains one after the other.
     """
     out = Path(out)
     check_start(out, _HOLDS, resume)
@@ -100,6 +107,7 @@ def compare_plans(
             plan=file,
             minutes=each,
             resume=is_cross_validation(folder),
+            cluster=cluster,
             on_message=on_message,
         )
     return choose_plan(out, results, files, folds, each)

@@ -54,7 +54,7 @@ FolderEngine = Annotated[
 ]
 TrainingEngine = Annotated[
     Engine,
-    Option(help="This process, or a Ray cluster: folds at once, or workers that share batches."),
+    Option(help="This process, or a Ray cluster that works on several parts of the task at once."),
 ]
 ClusterAddress = Annotated[
     str | None,
@@ -62,6 +62,11 @@ ClusterAddress = Annotated[
         envvar="RAY_ADDRESS", help="Address of a running Ray cluster; by default, start one here."
     ),
 ]
+
+
+def cluster_of(engine: Engine, address: str | None) -> str | None:
+    """The cluster that training functions take: `None` for this process."""
+    return (address or "local") if engine == "ray" else None
 
 
 def show_settings(context: Context, wanted: bool) -> None:

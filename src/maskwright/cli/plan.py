@@ -14,7 +14,7 @@ from maskwright.cli.console import out, print_message, read_settings
 from maskwright.errors import ConfigError
 
 if TYPE_CHECKING:
-    from maskwright.api.search_record import Search
+    from maskwright.api.hyperparameters.record import Search
 
 
 def plan(
@@ -41,6 +41,8 @@ def plan(
     ] = None,
     folds: Annotated[int, Option(min=2, help="Number of folds of --compare.")] = 3,
     resume: Annotated[bool, Option("--resume", help="Resume an interrupted --compare.")] = False,
+    engine: options.TrainingEngine = "local",
+    address: options.ClusterAddress = None,
     as_json: options.Json = False,
 ) -> None:
     """Derive training settings from data and hardware, with reasons."""
@@ -57,12 +59,15 @@ def plan(
             minutes=60.0 if minutes is None else minutes,
             measure=measure,
             resume=resume,
+            cluster=options.cluster_of(engine, address),
             on_message=print_message,
             **overrides,
         )
         print_message(choice.reason)
         echo(json.dumps(choice.table) if as_json else path / "plan.yaml")
         return
+    if engine == "ray":
+        raise ConfigError("`--engine ray` is for --compare, whose folds are trained at once.")
     result = api.plan(
         data, path, minutes=minutes, measure=measure, on_message=print_message, **overrides
     )
@@ -96,6 +101,11 @@ def search(
         ),
     ] = "foreground_dice",
     resume: options.Resume = False,
+    engine: options.TrainingEngine = "local",
+    address: options.ClusterAddress = None,
+    at_once: Annotated[
+        int | None, Option(min=1, help="Number of trials at a time; by default 4 on a cluster.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Search hyperparameters with Optuna, with an equal budget per trial."""
@@ -109,6 +119,8 @@ def search(
         vary=vary or (),
         score=score,
         resume=resume,
+        cluster=options.cluster_of(engine, address),
+        at_once=at_once,
         on_message=print_message,
         **read_settings(settings, minutes=minutes, epochs=epochs),
     )
@@ -124,7 +136,7 @@ def search(
 
 
 def _table(result: "Search") -> Table:
-    from maskwright.api.hyperparameter_search import shown
+    from maskwright.api.hyperparameters.search import shown
 
     table = Table(title="Trials, best first", title_justify="left")
     table.add_column("trial", justify="right")

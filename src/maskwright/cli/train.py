@@ -45,7 +45,7 @@ def train(
 
     if engine == "local" and (workers is not None):
         raise ConfigError("`--workers` are those of a cluster: add --engine ray.")
-    cluster = (address or "local") if engine == "ray" else None
+    cluster = options.cluster_of(engine, address)
 
     given = read_settings(
         settings,

@@ -26,6 +26,9 @@ from maskwright.types import OnMessage
 Part = Callable[[OnMessage], Any]
 """Work that can be sent to another process, begins where it was stopped, and tells messages."""
 
+Outcome = tuple[list[str], MaskwrightError | None, Any]
+"""Messages of a part, what stopped it, and what it gives."""
+
 _RESTARTS = 5  # of a run or part whose workers were killed
 LOCAL = "local"
 """Address that starts a cluster on this machine."""
@@ -37,15 +40,20 @@ def address_of(cluster: str) -> str | None:
 
 
 def run_parts(
-    parts: Mapping[str, Callable[[int], Part]], out: Path, cluster: str, on_message: OnMessage
-) -> None:
-    """Run parts on a cluster, as many at once as it has room for.
+    parts: Mapping[str, Callable[[int], Part]],
+    out: Path,
+    cluster: str,
+    on_message: OnMessage,
+    shared_by: int = 0,
+) -> dict[str, Any]:
+    """Run parts on a cluster, as many at once as it has room for; what each gives, by name.
 
     Args:
         parts: By name, each made from the number of rounds that all of them take, by which a budget
             of time is divided.
         out: Folder that all nodes see under the same path.
         cluster: `LOCAL`, or the address of a running cluster.
+        shared_by: Parts that the processors are divided among where there are fewer now.
 
     Raises what a part raises, `ConfigError` if there is no cluster, and `TrainingError` for a part
     whose worker was killed again and again.
@@ -55,18 +63,20 @@ def run_parts(
         stack.enter_context(connected(ray, address_of(cluster)))
         token = stack.enter_context(marker(out))
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        at_once, cpus = parts_at_once(nodes, len(parts))
+        at_once, cpus = parts_at_once(nodes, max(len(parts), shared_by))
+        at_once = min(at_once, len(parts))
         rounds = math.ceil(len(parts) / at_once)
         remote = ray.remote(num_cpus=cpus, max_calls=1, max_retries=_RESTARTS)(_run_part)
         on_message(f"{len(parts)} parts, {at_once} at once, each with {cpus} CPUs.")
         pending = {
             remote.remote(make(rounds), out, token, cpus): name for name, make in parts.items()
         }
+        given: dict[str, Any] = dict.fromkeys(parts)
         while pending:
             (ready,), _ = ray.wait(list(pending), num_returns=1)
             name = pending.pop(ready)
             try:
-                messages, problem = ray.get(ready)
+                messages, problem, given[name] = ray.get(ready)
             except ray.exceptions.RayError as error:
                 _cancel(ray, pending)
                 raise TrainingError(
@@ -78,20 +88,18 @@ def run_parts(
                 _cancel(ray, pending)
                 raise problem
             on_message(f"{name} is done.")
+        return given
 
 
-def _run_part(
-    part: Part, out: Path, token: str, cpus: int
-) -> tuple[list[str], MaskwrightError | None]:
-    """On a worker: what a part told, and what stopped it."""
+def _run_part(part: Part, out: Path, token: str, cpus: int) -> Outcome:
+    """On a worker: what a part told, what stopped it, and what it gives."""
     limit_threads(cpus)
     messages: list[str] = []
     try:
         check_marker(out, token)
-        part(messages.append)
+        return messages, None, part(messages.append)
     except MaskwrightError as problem:  # of Ray's own kind, if it were raised here
-        return messages, problem
-    return messages, None
+        return messages, problem, None
 
 
 def train_together(
@@ -166,7 +174,7 @@ def _together(
         while pending:
             (ready,), _ = ray.wait(list(pending), num_returns=1)
             index = pending.pop(ready)
-            messages, problem = ray.get(ready)
+            messages, problem, _ = ray.get(ready)
             first = messages if index == 0 else first
             if problem is not None:
                 _cancel(ray, pending)
@@ -191,7 +199,7 @@ def _free_address() -> str:
 
 def _worker(
     part: Part, folder: Path, token: str, cpus: int, index: int, hosts: Sequence[str]
-) -> tuple[list[str], MaskwrightError | None]:
+) -> Outcome:
     """On a worker: train together with the others, as its place in `TF_CONFIG`."""
     place = {"cluster": {"worker": list(hosts)}, "task": {"type": "worker", "index": index}}
     os.environ["TF_CONFIG"] = json.dumps(place)

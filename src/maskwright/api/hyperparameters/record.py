@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from maskwright.api.search_space import choose_space, with_values
+from maskwright.api.hyperparameters.space import choose_space, with_values
 from maskwright.config import TrainConfig, read_config
 from maskwright.config.starting import with_encoder_at_hand
 from maskwright.data.samples import join_words
@@ -66,11 +66,13 @@ def open_record(
     plan: str | Path | None,
     settings: Mapping[str, Any],
     vary: Sequence[str],
-    score: str,
+    how: tuple[str, int | None],
     resume: bool,
     on_message: OnMessage,
 ) -> dict[str, Any]:
     """Record of a new search or, to resume, that of the search in `out`.
+
+    `how` is the score, and the number of trials at once; `None` for that of the search.
 
     Raises:
         ConfigError: If there is no search to resume, or `out` holds something already; or if
@@ -79,8 +81,10 @@ def open_record(
     check_start(out, {SEARCH_FILE: "search", "plan.yaml": "run"}, resume)
     if resume:
         record = json.loads((out / SEARCH_FILE).read_text(encoding="utf-8"))
-        _check_same(record, read_config(plan, settings, TrainConfig), vary)
+        record = {"at_once": 1, **record}
+        _check_same(record, read_config(plan, settings, TrainConfig), vary, how[1])
         return record
+    score, at_once = how
     if score not in (known := get_args(SearchScore)):
         raise ConfigError(f"Expected the score {join_words(known, ' or ')}; received {score!r}.")
     config = with_encoder_at_hand(read_config(plan, settings, TrainConfig), on_message)
@@ -89,17 +93,21 @@ def open_record(
         "settings": config.effective(),
         "vary": list(choose_space(config, vary)),
         "score": score,
+        "at_once": at_once,
         "data": None,
         "trials": [],
     }
 
 
-def _check_same(record: Mapping[str, Any], given: TrainConfig, vary: Sequence[str]) -> None:
+def _check_same(
+    record: Mapping[str, Any], given: TrainConfig, vary: Sequence[str], at_once: int | None
+) -> None:
     """Raise `ConfigError` if settings that are given are not those that a search began with."""
     begun = read_config(None, record["settings"], TrainConfig)
     names = sorted(given.model_fields_set)
     other = [name for name in names if getattr(given, name) != getattr(begun, name)]
     other += ["vary"] if vary and set(vary) != set(record["vary"]) else []
+    other += ["at_once"] if at_once not in (None, record["at_once"]) else []
     if other:
         raise ConfigError(
             f"The search was begun with other values of {', '.join(other)}; its trials can be "

@@ -1,0 +1,1 @@
+"""Search of hyperparameters: the settings to vary, the trials, and their record."""
