@@ -7,7 +7,8 @@ images of an odd size, one step of training that reaches every weight, and a fil
 same logits again. All decoders sit on one encoder for that, which takes a tenth of the time; where
 that fails, pairs are checked one by one. Results are lines in the work file as soon as they are
 there, so that a stopped run goes on where it was; encoders run in processes of their own, `--jobs`
-of them at a time.
+of them at a time, or on the nodes of a Ray cluster (`--cluster`), which see the work file under the
+same path.
 """
 
 import gc
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -339,6 +341,37 @@ _PUBLISHED = """
 |---|---|---|---|---|"""
 
 
+def in_a_process(work: Path, arguments: Sequence[str], name: str, *_: Any) -> None:
+    """Do what is missing of an encoder in a process of its own."""
+    here = ["--work", str(work), "--only", name, *arguments, "--inside"]
+    subprocess.run([sys.executable, __file__, *here], check=False)
+    print(name, file=sys.stderr)
+
+
+def on_cluster(work: Path, arguments: Sequence[str], names: Sequence[str], cluster: str) -> None:
+    """Do what is missing of encoders on a cluster, whose nodes write a file for each of them."""
+    from maskwright.training.on_cluster import run_parts
+
+    files = {name: work.with_name(f"{work.stem}-{name}.jsonl") for name in names}
+    known = [json.dumps(line) for line in read(work)]
+    for name, file in files.items():
+        of_it = [line for line in known if json.loads(line)["encoder"] == name]
+        if not file.exists():  # else of a run that was stopped
+            file.write_text("".join(f"{line}\n" for line in of_it), encoding="utf-8")
+    parts = {
+        name: lambda _, name=name, file=file: partial(in_a_process, file, arguments, name)
+        for name, file in files.items()
+    }
+    run_parts(parts, work.parent, cluster, lambda text: print(text, file=sys.stderr))
+    with work.open("a", encoding="utf-8") as joined:
+        for file in files.values():
+            new = [
+                line for line in file.read_text(encoding="utf-8").splitlines() if line not in known
+            ]
+            joined.writelines(f"{line}\n" for line in new)
+            file.unlink()
+
+
 def main(
     work: Annotated[Path, typer.Option(help="File of results, gone on with where it exists.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Page to write.")] = None,
@@ -346,6 +379,7 @@ def main(
     decoders: Annotated[str, typer.Option(help="Decoders, with commas; all, or none.")] = "",
     export: Annotated[bool, typer.Option("--export", help="Export every pair too.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; 1 where times count.")] = 1,
+    cluster: Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")] = None,
     inside: Annotated[bool, typer.Option("--inside", hidden=True)] = False,
 ) -> None:
     """Measure and check what is missing, then write the page."""
@@ -359,14 +393,12 @@ def main(
         return
     work.parent.mkdir(parents=True, exist_ok=True)
 
-    def run(name: str) -> None:
-        again = ["--work", str(work), "--only", name, "--decoders", ",".join(wanted) or "none"]
-        flags = ["--export"] if export else []
-        subprocess.run([sys.executable, __file__, *again, *flags, "--inside"], check=False)
-        print(name, file=sys.stderr)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(run, names))
+    arguments = ["--decoders", ",".join(wanted) or "none", *(["--export"] if export else [])]
+    if cluster is None:
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(partial(in_a_process, work.resolve(), arguments), names))
+    else:
+        on_cluster(work.resolve(), arguments, names, cluster)
     lines = read(work)
     for line in lines:
         if "failed" in line:
