@@ -25,6 +25,12 @@ AnyPlan = Plan | Mapping[str, Any] | str | Path
 _HOLDS = {CHOICE_FILE: "comparison of plans"}
 
 
+class ComparisonSettings(PlanSettings, total=False):
+    """Settings that all plans share, and the address of a Ray cluster to train on."""
+
+    cluster: str | None
+
+
 @checked
 def plan_and_compare(
     data: str | Path,
@@ -35,22 +41,23 @@ def plan_and_compare(
     minutes: float = 60.0,
     measure: bool = True,
     resume: bool = False,
-    cluster: str | None = None,
     on_message: OnMessage = show_alert,
-    **settings: Unpack[PlanSettings],
+    **settings: Unpack[ComparisonSettings],
 ) -> PlanChoice:
     """Plan a data set, and compare the plan with rivals that differ from it in one thing each.
 
     Args:
         count: Plans, the first included.
         minutes: To train for, all plans and folds together; each plan is made for its part.
-        cluster: As for `compare_plans`.
+        settings: Those that all plans share, and `cluster`, as for `compare_plans`.
     """
+    cluster = settings.pop("cluster", None)
+    shared: PlanSettings = settings  # without `cluster`
     if resume:
         return compare_plans(data, out, None, resume=True, cluster=cluster, on_message=on_message)
     check_start(Path(out), _HOLDS)
     part = minutes / count / folds
-    first = make_plan(data, minutes=part, measure=measure, on_message=on_message, **settings)
+    first = make_plan(data, minutes=part, measure=measure, on_message=on_message, **shared)
     plans = [first, *candidates(first, count)]
     return compare_plans(
         *(data, out, plans), folds=folds, minutes=minutes, cluster=cluster, on_message=on_message

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, get_type_hints
 
 from maskwright.api.hyperparameters.record import (
     SEARCH_FILE,
@@ -17,7 +17,7 @@ from maskwright.api.hyperparameters.record import (
 )
 from maskwright.api.hyperparameters.space import choose_space
 from maskwright.api.hyperparameters.trial import propose, run_trial
-from maskwright.arguments import checked
+from maskwright.arguments import check_types, checked
 from maskwright.config import TrainConfig, given_settings, read_config
 from maskwright.config.typed import TrainSettings
 from maskwright.data import open_dataset
@@ -32,6 +32,18 @@ Part = Callable[[OnMessage], tuple[Trial, str | None]]
 """Trains a trial; gives it, and what marks its data."""
 
 
+class SearchSettings(TrainSettings, total=False):
+    """Settings of each trial, and how many train at once.
+
+    `cluster` is the address of a Ray cluster that trains several trials at once, `"local"` for one
+    on this machine; without one they train one after the other. `at_once` trials are a round, which
+    share the processors of the cluster alike; four with a cluster, else one.
+    """
+
+    cluster: str | None
+    at_once: int | None
+
+
 @checked
 def search(
     data: str | Path,
@@ -42,10 +54,8 @@ def search(
     vary: Sequence[str] = (),
     score: SearchScore = "foreground_dice",
     resume: bool = False,
-    cluster: str | None = None,
-    at_once: int | None = None,
     on_message: OnMessage = show_alert,
-    **settings: Unpack[TrainSettings],
+    **settings: Unpack[SearchSettings],
 ) -> Search:
     """Train with many settings for equal minutes each, and keep those that validate best.
 
@@ -64,12 +74,9 @@ def search(
         score: Of the epoch with the highest foreground Dice, whose weights a run keeps.
         resume: Go on with the search in `out`, with all that it began with but for `trials` and
             `cluster`.
-        cluster: Address of a Ray cluster that trains several at once, `"local"` for one on this
-            machine; `None` trains one after the other.
-        at_once: Trials of a round, which share the processors of the cluster alike; four with a
-            cluster, else one.
         settings: Fields of `TrainConfig`, which override those of the plan; `minutes` or `epochs`
-            is the budget of each trial, ten minutes by default.
+            is the budget of each trial, ten minutes by default. And `cluster` and `at_once`, see
+            `SearchSettings`.
 
     Source of the estimator: Bergstra et al., Algorithms for hyper-parameter optimization, 2011.
     """
@@ -77,6 +84,8 @@ def search(
         raise ConfigError('Optuna is not installed; install it with: pip install "maskwright[hpo]"')
     if trials < 1:
         raise ConfigError(f"A search takes one trial or more; received {trials}.")
+    cluster, at_once = settings.pop("cluster", None), settings.pop("at_once", None)
+    check_types("search", {"cluster": cluster, "at_once": at_once}, get_type_hints(SearchSettings))
     if at_once is not None and at_once < 1:
         raise ConfigError(f"Expected one trial at once or more; received at_once={at_once}.")
     out = Path(out)
