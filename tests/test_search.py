@@ -140,6 +140,10 @@ def test_a_folder_holds_one_search_on_one_data_set(data, tmp_path, trainer):
         maskwright.search(data, tmp_path / "out", resume=True, vary=VARY[:1])
     with pytest.raises(ConfigError, match="no search to resume"):
         maskwright.search(data, tmp_path, resume=True)
+    (tmp_path / "left" / "trial_002").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="without trials of another search"):
+        maskwright.search(data, tmp_path / "left")
+    assert (tmp_path / "left" / "trial_002").is_dir()
     trainer.data = "another"
     with pytest.raises(TrainingError, match="data has changed"):
         maskwright.search(data, tmp_path / "out", trials=2, resume=True)

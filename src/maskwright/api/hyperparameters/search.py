@@ -1,5 +1,6 @@
 """`search`: many short runs with settings that Optuna proposes, compared on validation images."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -60,7 +61,7 @@ def search(
     """Train with many settings for equal minutes each, and keep those that validate best.
 
     The first trial has the settings as they are given. The next seven are drawn at random within
-    `search_space.SPACE`, all others proposed by Optuna's tree-structured Parzen estimator from the
+    `space.SPACE`, all others proposed by Optuna's tree-structured Parzen estimator from the
     seed, the number of the trial and the trials before it alone: a search that was stopped goes on
     as if it had not been. Where several run at once, each is proposed from those of earlier rounds.
 
@@ -93,6 +94,11 @@ def search(
         given = given_settings(settings)
         at_once = at_once or (None if resume else 1 if cluster is None else AT_ONCE)
         record = open_record(out, plan, given, vary, (score, at_once), resume, on_message)
+        if not resume and (left := sorted(out.glob("trial_*"))):
+            raise ConfigError(
+                f"Expected a folder without trials of another search; {left[0]} is there: remove "
+                f"it, or search in another folder."
+            )
         config = read_config(None, record["settings"], TrainConfig)
         if config.objects is not None:
             raise ConfigError("A search scores masks of classes; leave `objects` out.")
@@ -115,16 +121,19 @@ def search(
                 how = (number, config, values, record["score"], goes_on)
                 parts[f"Trial {number}"] = partial(run_trial, data, out, *how)
             try:
-                for trial, fingerprint in _outcomes(parts, out, cluster, record, on_message):
+                outcomes = _outcomes(parts, out, cluster, record["at_once"], on_message)
+                for trial, fingerprint in outcomes:
                     _require_same(record["data"], fingerprint, out)
                     done.append(trial)
-                    found = [asdict(each) for each in done]
-                    record |= {"data": record["data"] or fingerprint, "trials": found}
+                    trials_done = [asdict(each) for each in done]
+                    record |= {"data": record["data"] or fingerprint, "trials": trials_done}
                     write_record(out, config, record)
                     on_message(_sentence(trial, trials, done, record["score"]))
             except MaskwrightError as error:
                 # Nothing half made stands in the way of the next try.
                 if not done and not isinstance(error, StoppedError):
+                    for folder in out.glob("trial_*"):  # of this round alone
+                        shutil.rmtree(folder, ignore_errors=True)
                     (out / SEARCH_FILE).unlink()
                 raise
     if all(trial.score is None for trial in done):
@@ -136,7 +145,7 @@ def _outcomes(
     parts: Mapping[str, Part],
     out: Path,
     cluster: str | None,
-    record: Mapping[str, Any],
+    at_once: int,
     on_message: OnMessage,
 ) -> Iterator[tuple[Trial, str | None]]:
     """Trials of a round in order, with what marks their data: here, or all at once on a cluster."""
@@ -147,7 +156,7 @@ def _outcomes(
     from maskwright.training.on_cluster import run_parts
 
     made = {name: lambda _, part=part: part for name, part in parts.items()}
-    yield from run_parts(made, out, cluster, on_message, shared_by=record["at_once"]).values()
+    yield from run_parts(made, out, cluster, on_message, shared_by=at_once).values()
 
 
 def _require_same(begun: str | None, fingerprint: str | None, out: Path) -> None:
